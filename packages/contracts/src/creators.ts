@@ -1,0 +1,168 @@
+import { z } from 'zod';
+import { text, timestamp, webUrl } from './text.js';
+
+const slug = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z, 0-9 and - (not at the ends)');
+const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$/, 'must be a language tag such as en or pt-BR');
+const questions = z.array(text(1, 200)).max(6);
+
+/** `POST /api/v1/creators`. `slug` is made from the name when absent. */
+export const creatorBody = z.object({
+  name: text(1, 120),
+  slug: slug.optional(),
+  description: text(0, 500).default(''),
+  /** How the creator speaks; goes to the model as instruction. */
+  persona: text(0, 4000).default(''),
+  language: language.default('en'),
+  public: z.boolean().default(true),
+  avatar_url: webUrl.optional(),
+  /** Questions a fan can press; at most six. */
+  questions: questions.default([]),
+});
+/** `PATCH /api/v1/creators/{id}`: at least one field. */
+export const creatorPatch = z
+  .strictObject({
+    name: text(1, 120),
+    slug,
+    description: text(0, 500),
+    persona: text(0, 4000),
+    language,
+    public: z.boolean(),
+    avatar_url: webUrl.nullable(),
+    questions,
+  })
+  .partial()
+  .refine((patch) => Object.keys(patch).length > 0, 'must name at least one field');
+
+export const creatorSchema = z.object({
+  id: z.string(),
+  slug: z.string(),
+  name: z.string(),
+  description: z.string(),
+  persona: z.string(),
+  language: z.string(),
+  public: z.boolean(),
+  avatar_url: z.string().nullable(),
+  questions: z.array(z.string()),
+  /** Sources that are ready. */
+  sources_ready: z.number().int(),
+  created_at: timestamp,
+});
+export type CreatorView = z.infer<typeof creatorSchema>;
+
+export const sourceKinds = ['video', 'podcast', 'article', 'file'] as const;
+/** Formats that can be ingested today. `pdf` is named by the API and refused with 422 until it is supported. */
+export const sourceFormats = ['srt', 'vtt', 'json3', 'markdown', 'html', 'text'] as const;
+/** 10 MiB of UTF-8. */
+export const maxSourceBytes = 10 * 1024 * 1024;
+
+export const sourceBody = z.object({
+  title: text(1, 300),
+  kind: z.enum(sourceKinds),
+  url: webUrl.optional(),
+  published_at: timestamp.optional(),
+  format: z.enum(sourceFormats, `must be one of ${sourceFormats.join(', ')} (pdf is not supported yet)`),
+  content: text(1, maxSourceBytes),
+});
+export type SourceBody = z.infer<typeof sourceBody>;
+/** The same without `content`: the fields of a multipart upload beside `file`. `title` and `format` default from the file's name. */
+export const sourceUploadFields = sourceBody.omit({ content: true }).partial({ title: true, format: true, kind: true });
+/** `PUT /api/v1/creators/{id}/sources/{source_id}` replaces the content everywhere; absent fields stay. */
+export const sourceReplaceBody = sourceBody.partial({ title: true, kind: true, format: true });
+
+export const sourceStatuses = ['queued', 'ingesting', 'ready', 'failed'] as const;
+export const sourceSchema = z.object({
+  id: z.string(),
+  creator_id: z.string(),
+  title: z.string(),
+  kind: z.enum(sourceKinds),
+  url: z.string().nullable(),
+  published_at: timestamp.nullable(),
+  format: z.enum(sourceFormats),
+  status: z.enum(sourceStatuses),
+  /** 0 to 1 */
+  progress: z.number(),
+  passages: z.number().int(),
+  /** Why it failed, in words. */
+  error: z.string().nullable(),
+  created_at: timestamp,
+});
+export type SourceView = z.infer<typeof sourceSchema>;
+
+export const segmentSchema = z.object({
+  start_seconds: z.number().optional(),
+  end_seconds: z.number().optional(),
+  speaker: z.string().optional(),
+  text: z.string(),
+});
+export type Segment = z.infer<typeof segmentSchema>;
+export const transcriptSchema = z.object({
+  source_id: z.string(),
+  title: z.string(),
+  segments: z.array(segmentSchema),
+});
+
+export const searchBody = z.object({ query: text(1, 2000), limit: z.number().int().min(1).max(50).default(5) });
+export const passageSchema = z.object({
+  passage_id: z.string(),
+  source_id: z.string(),
+  title: z.string(),
+  /** Opens at the second (see citationUrl). */
+  url: z.string(),
+  text: z.string(),
+  start_seconds: z.number().nullable(),
+  end_seconds: z.number().nullable(),
+  /** 0 to 1, comparable within one answer. */
+  score: z.number(),
+});
+export type Passage = z.infer<typeof passageSchema>;
+export const searchAnswer = z.object({ passages: z.array(passageSchema) });
+
+/** A passage as the retrieval service hands it to the chat worker: with its segments, so that a quote's own second can be told. */
+export const retrievedPassageSchema = passageSchema.extend({
+  /** The source's own address, null when it has none. */
+  source_url: z.string().nullable(),
+  segments: z.array(segmentSchema.extend({ offset: z.number().int() })),
+  /** Cosine of query and passage, -1 to 1; null when the vectors could not be used. */
+  similarity: z.number().nullable(),
+});
+export type RetrievedPassage = z.infer<typeof retrievedPassageSchema>;
+/** `POST /internal/search` on the retrieval service (bearer: RETRIEVAL_TOKEN). */
+export const retrievalSearchBody = z.object({
+  tenant_id: z.string(),
+  creator_id: z.string(),
+  query: text(1, 8000),
+  limit: z.number().int().min(1).max(50),
+});
+export const retrievalSearchAnswer = z.object({
+  passages: z.array(retrievedPassageSchema),
+  /** Ready sources that were searched. */
+  sources_searched: z.number().int(),
+  /** Which index answered, and whether a part of it was missing. */
+  index: z.enum(['embedded', 'weaviate', 'full_text']),
+});
+
+/**
+ * Where a citation leads: YouTube addresses get `t=` seconds, other media `#t=`, an article its own address, and a source without an
+ * address our page that shows its transcript at the quote.
+ */
+export function citationUrl(
+  source: { id: string; url: string | null; kind: string },
+  startSeconds: number | null,
+  publicWebUrl: string,
+): string {
+  const second = startSeconds === null ? null : Math.floor(startSeconds);
+  if (source.url === null) {
+    return `${publicWebUrl.replace(/\/$/, '')}/watch/${source.id}${second === null ? '' : `?t=${second}`}`;
+  }
+  if (second === null) return source.url;
+  const url = new URL(source.url);
+  if (/(^|\.)(youtube\.com|youtu\.be|youtube-nocookie\.com)$/.test(url.hostname)) {
+    url.searchParams.set('t', `${second}s`);
+    return url.toString();
+  }
+  if (source.kind === 'article') return source.url;
+  url.hash = `t=${second}`;
+  return url.toString();
+}
