@@ -1,0 +1,3 @@
+export * from './chat-model.js';
+export * from './embeddings/embedding-model.js';
+export * from './model-error.js';
