@@ -1,1 +1,11 @@
-export {};
+export * from './backoff.js';
+export * from './breaker.js';
+export * from './env.js';
+export * from './group-commit.js';
+export * from './http.js';
+export * from './ids.js';
+export * from './lifecycle.js';
+export * from './logger.js';
+export * from './metrics.js';
+export * from './postgres.js';
+export * from './redis.js';

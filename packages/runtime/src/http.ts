@@ -1,0 +1,285 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
+import {
+  type DependencyView,
+  type DetailedHealthView,
+  type HealthView,
+  type Problem,
+  ProblemError,
+} from '@sidestage/contracts';
+import express, { type ErrorRequestHandler, type RequestHandler, type Response, type Router } from 'express';
+import { makeId } from './ids.js';
+import type { Logger } from './logger.js';
+import type { Metrics } from './metrics.js';
+
+/** Requests slower than this are logged as slow. */
+const slowMs = 5_000;
+const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
+const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** What travels with a request through gateway, queue, worker and retrieval. */
+export interface RequestTrace {
+  requestId: string;
+  /** W3C Trace Context */
+  traceparent?: string;
+  startedAt: number;
+}
+const traces = new WeakMap<IncomingMessage, RequestTrace>();
+
+/** The trace of a request; made from its headers at the first call. */
+export function traceOf(request: IncomingMessage): RequestTrace {
+  let trace = traces.get(request);
+  if (!trace) {
+    const id = request.headers['x-request-id'];
+    const parent = request.headers.traceparent;
+    trace = {
+      requestId: typeof id === 'string' && requestIdPattern.test(id) ? id : makeId(),
+      startedAt: performance.now(),
+      ...(typeof parent === 'string' && traceparentPattern.test(parent) && { traceparent: parent }),
+    };
+    traces.set(request, trace);
+  }
+  return trace;
+}
+
+/** Gives every answer X-Request-ID and X-Process-Time, counts it, logs it when it was slow or failed. Works on plain node responses too. */
+export function watchRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: { logger: Logger; metrics: Metrics; route: () => string; longLived?: () => boolean },
+): RequestTrace {
+  const trace = traceOf(request);
+  response.setHeader('X-Request-ID', trace.requestId);
+  const writeHead = response.writeHead;
+  response.writeHead = function withProcessTime(this: ServerResponse, ...args: Parameters<typeof writeHead>) {
+    if (!response.headersSent) {
+      response.setHeader('X-Process-Time', ((performance.now() - trace.startedAt) / 1000).toFixed(4));
+    }
+    return writeHead.apply(this, args);
+  } as typeof writeHead;
+  response.on('close', () => {
+    const tookMs = performance.now() - trace.startedAt;
+    const status = response.statusCode;
+    options.metrics.httpRequests.observe(
+      { method: request.method ?? 'GET', route: options.route(), status: `${Math.floor(status / 100)}xx` },
+      tookMs / 1000,
+    );
+    const line = {
+      request_id: trace.requestId,
+      method: request.method,
+      route: options.route(),
+      status,
+      took_ms: Math.round(tookMs),
+    };
+    if (tookMs > slowMs && !options.longLived?.()) options.logger.warn(line, 'slow request');
+    else if (status >= 500) options.logger.error(line, 'request failed');
+    else options.logger.debug(line, 'request');
+  });
+  return trace;
+}
+
+/** Any thrown value as a public error: body-parser's errors are mapped, the unknown becomes `internal`. */
+export function toProblemError(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  const type = error instanceof Error && 'type' in error ? error.type : undefined;
+  if (type === 'entity.too.large')
+    return new ProblemError('too_large', { detail: 'The body is larger than this route takes.' });
+  if (type === 'entity.parse.failed')
+    return new ProblemError('malformed_json', { detail: 'The body is not valid JSON.' });
+  if (type === 'encoding.unsupported' || type === 'charset.unsupported')
+    return new ProblemError('unsupported_media_type', { cause: error });
+  if (type === 'request.aborted' || type === 'request.size.invalid')
+    return new ProblemError('bad_request', { cause: error });
+  if (error instanceof URIError)
+    return new ProblemError('bad_request', { detail: 'The address is not valid percent-encoding.' });
+  return new ProblemError('internal', { cause: error });
+}
+
+/** Writes a problem; Retry-After accompanies every 429 and 503. */
+export function sendProblem(
+  response: ServerResponse,
+  error: ProblemError,
+  requestId: string,
+  instance?: string,
+): Problem {
+  const problem = error.toProblem(requestId, instance);
+  if (response.headersSent) {
+    response.destroy();
+    return problem;
+  }
+  const retryAfter =
+    error.options.retryAfterSeconds ?? (error.status === 503 ? 5 : error.status === 429 ? 1 : undefined);
+  if (retryAfter !== undefined) response.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfter))));
+  if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="sidestage"');
+  for (const [name, value] of Object.entries(error.options.headers ?? {})) response.setHeader(name, value);
+  const body = JSON.stringify(problem);
+  response.writeHead(error.status, {
+    'Content-Type': 'application/problem+json',
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+  });
+  response.end(body);
+  return problem;
+}
+
+/** The last middleware of an express app: the one place where errors become answers. */
+export function problemHandler(logger: Logger): ErrorRequestHandler {
+  return (error, request, response, _next) => {
+    const problem = toProblemError(error);
+    const { requestId } = traceOf(request);
+    if (problem.status >= 500)
+      logger.error(
+        { err: problem.options.cause ?? problem, request_id: requestId, code: problem.code },
+        'request error',
+      );
+    sendProblem(response, problem, requestId, request.originalUrl.split('?')[0]);
+  };
+}
+
+/** Unknown paths. */
+export const notFound: RequestHandler = (request, _response, next) => {
+  next(new ProblemError('not_found', { detail: `There is nothing at ${request.method} ${request.path}.` }));
+};
+
+/** Whether an address is loopback or private (RFC 1918, RFC 4193, link-local). */
+export function isPrivateAddress(address: string | undefined): boolean {
+  if (!address) return false;
+  const plain = address.replace(/^::ffff:/, '');
+  if (isIP(plain) === 4) return /^(127\.|10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)/.test(plain);
+  return plain === '::1' || /^f[cd]/i.test(plain) || /^fe80/i.test(plain);
+}
+
+/** Metrics, docs and details answer loopback and private peers only; others see 404. */
+export const privateOnly: RequestHandler = (request, _response, next) => {
+  next(isPrivateAddress(request.socket.remoteAddress) ? undefined : new ProblemError('not_found'));
+};
+
+export interface HealthOptions {
+  service: string;
+  version: string;
+  metrics: Metrics;
+  /** Whether new work can be accepted durably; a reason when not. Dependencies that only degrade are not asked. */
+  ready: () => Promise<true | string>;
+  /** For /health/detailed and the status of /health. */
+  details: () => Promise<Pick<DetailedHealthView, 'dependencies' | 'queue' | 'connections'>>;
+  /** Dependencies without which the service is `failing`, not `degraded`. */
+  essential: string[];
+  /** Whether this process makes progress. Default: it answers. */
+  alive?: () => true | string;
+  /** Runs before a scrape. */
+  onScrape?: () => Promise<void> | void;
+  info?: Record<string, unknown>;
+}
+
+/** /health, /health/detailed, /health/live, /health/ready, /metrics, /info. */
+export function healthRouter(options: HealthOptions): Router {
+  const router = express.Router();
+  const startedAt = Date.now();
+  const view = (status: HealthView['status']): HealthView => ({
+    status,
+    service: options.service,
+    version: options.version,
+    uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
+  });
+  const overall = (dependencies: Record<string, DependencyView>): HealthView['status'] => {
+    const bad = Object.entries(dependencies).filter(
+      ([, value]) => value.status === 'failing' || value.status === 'degraded',
+    );
+    if (bad.some(([name, value]) => value.status === 'failing' && options.essential.includes(name))) return 'failing';
+    return bad.length > 0 ? 'degraded' : 'ok';
+  };
+  const answer = (response: Response, status: number, body: unknown) =>
+    response.status(status).set('Cache-Control', 'no-store').json(body);
+
+  router.get('/health', async (_request, response) => {
+    const { dependencies } = await options.details();
+    const status = overall(dependencies);
+    answer(response, status === 'failing' ? 503 : 200, view(status));
+  });
+  router.get('/health/detailed', privateOnly, async (_request, response) => {
+    const details = await options.details();
+    const status = overall(details.dependencies);
+    answer(response, status === 'failing' ? 503 : 200, { ...view(status), ...details });
+  });
+  router.get('/health/live', (_request, response) => {
+    const alive = options.alive?.() ?? true;
+    answer(
+      response,
+      alive === true ? 200 : 503,
+      alive === true ? { status: 'ok' } : { status: 'failing', detail: alive },
+    );
+  });
+  router.get('/health/ready', async (_request, response) => {
+    const ready = await options.ready();
+    answer(
+      response,
+      ready === true ? 200 : 503,
+      ready === true ? { status: 'ok' } : { status: 'failing', detail: ready },
+    );
+  });
+  router.get('/metrics', privateOnly, async (_request, response) => {
+    await options.onScrape?.();
+    response.set('Content-Type', options.metrics.registry.contentType).send(await options.metrics.registry.metrics());
+  });
+  router.get('/info', (_request, response) => {
+    answer(response, 200, {
+      service: options.service,
+      version: options.version,
+      node: process.version,
+      ...options.info,
+    });
+  });
+  return router;
+}
+
+/** Times one probe of a dependency under a deadline. */
+export async function probe(check: () => Promise<unknown>, deadlineMs = 1_000): Promise<DependencyView> {
+  const startedAt = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await Promise.race([
+      check(),
+      new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
+      }),
+    ]);
+    return { status: 'ok', latency_ms: Math.round((performance.now() - startedAt) * 10) / 10 };
+  } catch (error) {
+    return { status: 'failing', latency_ms: null, detail: error instanceof Error ? error.message : String(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** An HTTP server with the time limits of RELIABILITY ("HTTP"): headers 10 s, a request's bytes 30 s, compact header budget. */
+export function makeHttpServer(handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16 * 1024 }, handler);
+  server.keepAliveTimeout = 65_000;
+  return server;
+}
+
+/** Starts to listen; a port in use is said with the variable that changes it. Resolves with the port. */
+export function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason =
+        error.code === 'EADDRINUSE'
+          ? `port ${port} on ${host} is in use: set PORT to another, or stop the program that has it`
+          : error.message;
+      reject(Object.assign(new Error(reason), { name: 'ConfigError' }));
+    });
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
+    });
+  });
+}
+
+/** Stops accepting, lets requests under way end, then cuts what is left after `graceMs`. */
+export async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(cut);
+}
