@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type EmbeddedRedis, findFreePort, startRedis } from '@sidestage/embedded';
+
+export interface TestRedis {
+  readonly url: string;
+  readonly port: number;
+  /** Of the server that runs now; another after {@link restart}. */
+  readonly pid: number;
+  /** SIGKILL: what was not yet in the append-only file is lost, as is everything without one. */
+  kill(): Promise<void>;
+  /** SIGSTOP: it takes connections and answers nothing. */
+  freeze(): void;
+  resume(): void;
+  /** Starts it again on the same port and data, ending it first where it still runs. `wipe` drops the data. */
+  restart(options?: { wipe?: boolean }): Promise<void>;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+}
+
+/**
+ * A Redis server of this test's own (two logical databases of one server would still share publish and subscribe).
+ * Without `appendonly` nothing survives {@link TestRedis.kill}.
+ */
+export async function makeTestRedis(options: { appendonly?: boolean } = {}): Promise<TestRedis> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sidestage-redis-'));
+  const port = await findFreePort();
+  const start = (): Promise<EmbeddedRedis> => startRedis({ dataDir, port, appendonly: options.appendonly === true });
+  let server = await start();
+  return {
+    url: server.url,
+    port,
+    get pid() {
+      return server.pid;
+    },
+    async kill() {
+      server.process.signal('SIGKILL');
+      await server.process.exited;
+    },
+    freeze: () => server.process.signal('SIGSTOP'),
+    resume: () => server.process.signal('SIGCONT'),
+    async restart({ wipe = false } = {}) {
+      await server.stop();
+      if (wipe) rmSync(dataDir, { recursive: true, force: true });
+      server = await start();
+    },
+    async stop() {
+      await server.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
