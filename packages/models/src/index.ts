@@ -1,3 +1,17 @@
+export { makeBuiltinAnswerer } from './answerer/builtin-answerer.js';
+export { makeRetrievalQuery } from './answerer/follow-up.js';
 export * from './chat-model.js';
+export type { ModelDeadlines } from './deadlines.js';
+export { defaultDeadlines } from './deadlines.js';
+export * from './embeddings/builtin-embeddings.js';
 export * from './embeddings/embedding-model.js';
+export * from './embeddings/gemini-embeddings.js';
+export * from './embeddings/make-embeddings.js';
+export * from './embeddings/openai-embeddings.js';
+export * from './gemini-model.js';
+export { stripInvisible } from './invisible.js';
 export * from './model-error.js';
+export * from './model-ladder.js';
+export * from './openai-model.js';
+export { buildPrompt } from './prompt.js';
+export { splitSentences } from './sentences.js';
