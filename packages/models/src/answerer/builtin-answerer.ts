@@ -3,8 +3,9 @@ import type { ChatModel, ModelPiece, ModelRequest } from '../chat-model.js';
 import { stripInvisible } from '../invisible.js';
 import { ModelError } from '../model-error.js';
 import { estimatedUsage } from '../reply-pieces.js';
+import { contentStems } from '../words.js';
 import { isFollowUp, subjectOf } from './follow-up.js';
-import { noAnswer, nothingMore, openings, secondOpening, smallTalkPhrases } from './phrases.js';
+import { noAnswer, nothingMore, openings, secondOpening, smallTalkPhrases, unclear } from './phrases.js';
 import { judgeRelevance } from './relevance.js';
 import { type Block, selectBlocks } from './selection.js';
 import { smallTalkOf } from './small-talk.js';
@@ -46,15 +47,16 @@ function composeReply(request: ModelRequest): Part[] {
   const followsUp = isFollowUp(request.message);
   const subject = followsUp ? subjectOf(request.history) : '';
   const question = `${subject} ${request.message}`.trim();
+  if (contentStems(question).length === 0) return [{ text: unclear(someTitles(request)) }];
   const relevance = judgeRelevance(question, request.passages);
   if (relevance === 'none') return [{ text: noAnswer }];
   const alreadySaid = request.history
     .filter(({ role }) => role === 'creator')
     .map(({ text }) => text)
     .join('\n');
-  const blocks = selectBlocks(question, request.passages, alreadySaid);
+  const blocks = selectBlocks(question, request.passages, alreadySaid, relevance === 'answers' ? 2 : 1);
   if (blocks.length === 0) return [{ text: alreadySaid === '' ? noAnswer : nothingMore }];
-  const opening = subject !== '' ? 'more' : relevance;
+  const opening = subject !== '' && relevance === 'answers' ? 'more' : relevance;
   return blocks.flatMap((block, at) => [
     { text: at === 0 ? openings[opening](titleOf(request, block)) : `\n\n${laterOpening(request, blocks, at)}` },
     ...quotedParts(block),
@@ -69,14 +71,23 @@ function laterOpening(request: ModelRequest, blocks: readonly Block[], at: numbe
 }
 
 function titleOf(request: ModelRequest, { passageIndex }: Block): string {
-  const title = stripInvisible(request.passages[passageIndex]?.title ?? '').trim();
-  return `“${title}”`;
+  return quotedTitle(request.passages[passageIndex]?.title ?? '');
+}
+
+function someTitles(request: ModelRequest): string[] {
+  return [...new Set(request.passages.map(({ title }) => quotedTitle(title)))].slice(0, 2);
+}
+
+function quotedTitle(title: string): string {
+  return `“${stripInvisible(title).trim()}”`;
 }
 
 /** “First sentence. Second sentence.” with a citation after each. */
 function quotedParts({ passageIndex, quotes }: Block): Part[] {
   return quotes.map((quote, at) => {
-    const shown = stripInvisible(quote).replace(/\s+/g, ' ');
+    const shown = stripInvisible(quote)
+      .replace(/\s+/g, ' ')
+      .replace(/\s*[,;–—-]+$/, '…');
     const open = at === 0 ? '“' : ' ';
     const close = at === quotes.length - 1 ? '”' : '';
     return { text: `${open}${capitalised(shown)}${close}`, cites: { passageIndex, quote } };

@@ -16,6 +16,10 @@ export const noAnswer =
 export const nothingMore =
   'That is all I can find on this in my material. Ask me about another side of it, or about something else.';
 
+/** To a message that names nothing to look for; `titles` are of the creator's own, in quotation marks, perhaps none. */
+export const unclear = (titles: readonly string[]): string =>
+  `I am not sure what you would like to know. Name a topic and I will show you what I said about it${titles.length === 0 ? '.' : `, for example from ${titles.join(' or ')}.`}`;
+
 export type Opening = 'answers' | 'near' | 'more';
 
 /** The words before the first quotation; `title` in quotation marks already. */

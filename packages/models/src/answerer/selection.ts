@@ -13,12 +13,13 @@ interface Candidate extends Span {
   passageIndex: number;
   stems: string[];
   score: number;
+  /** Share, by weight, of the question's meaning words in it. */
+  coverage: number;
 }
 
-const mostBlocks = 2;
 const firstBlock = { sentences: 3, characters: 560 };
 const laterBlock = { sentences: 2, characters: 360 };
-/** A second block must come this close to the first one's score. */
+/** A second block must come this close to the first one's score and share a word with the question. */
 const secondBlockShare = 0.8;
 
 const filler = /^(?:(?:so|yeah|yes|yep|um+|uh+|er+|well|okay|ok|right|you know|i mean|like|oh|ah|hmm+)\b[\s,.…–—-]*)+/i;
@@ -29,10 +30,15 @@ const housekeeping =
   /\b(?:subscrib|sponsor|welcome (?:back )?to|thanks for (?:listening|watching|joining)|show notes|patreon|promo code|link in the)\b/i;
 
 /**
- * The sentences that answer, as one or two blocks of two to three neighbours: a sentence alone out of a talk is hard to follow. Nothing that
+ * The sentences that answer, as at most `mostBlocks` blocks of two to three neighbours: a sentence alone out of a talk is hard to follow. Nothing that
  * was `alreadySaid` comes again. Deterministic; empty when nothing is left to say.
  */
-export function selectBlocks(question: string, passages: readonly ModelPassage[], alreadySaid: string): Block[] {
+export function selectBlocks(
+  question: string,
+  passages: readonly ModelPassage[],
+  alreadySaid: string,
+  mostBlocks: number,
+): Block[] {
   const said = letters(alreadySaid);
   const perPassage = scoreSentences(question, passages).map((sentences) =>
     sentences.map((sentence) => ({
@@ -51,7 +57,12 @@ export function selectBlocks(question: string, passages: readonly ModelPassage[]
       (top, each) => (top && top.score >= each.score ? top : each),
       null,
     );
-    if (!anchor || anchor.score <= 0 || (blocks.length > 0 && anchor.score < best * secondBlockShare)) break;
+    if (
+      !anchor ||
+      anchor.score <= 0 ||
+      (blocks.length > 0 && (anchor.score < best * secondBlockShare || anchor.coverage === 0))
+    )
+      break;
     best = Math.max(best, anchor.score);
     const size = blocks.length === 0 ? firstBlock : laterBlock;
     const quotes = grow(perPassage[anchor.passageIndex] ?? [], anchor.start, size).filter(
@@ -84,8 +95,9 @@ function scoreSentences(question: string, passages: readonly ModelPassage[]): Ca
   return split.map((sentences, passageIndex) =>
     sentences.map((sentence, at) => {
       const around = coverage(sentences[at - 1]?.stems ?? []) + coverage(sentences[at + 1]?.stems ?? []);
-      const score = (likeness[passageIndex] ?? 0) + coverage(sentence.stems) + 0.25 * around + quality(sentence);
-      return { ...sentence, passageIndex, score };
+      const own = coverage(sentence.stems);
+      const score = (likeness[passageIndex] ?? 0) + own + 0.25 * around + quality(sentence);
+      return { ...sentence, passageIndex, score, coverage: own };
     }),
   );
 }
