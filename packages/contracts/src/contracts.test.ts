@@ -1,0 +1,111 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  applyPolicy,
+  chatBody,
+  citationUrl,
+  creatorBody,
+  defaultPolicy,
+  ProblemError,
+  parseOrProblem,
+  policyPatchSchema,
+  sourceBody,
+} from './index.js';
+
+function problemOf(run: () => unknown): ProblemError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ProblemError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('what comes in', () => {
+  it('names each bad field of a chat body with what is allowed', () => {
+    const problem = problemOf(() => parseOrProblem(chatBody, { message: 7, creator_id: 'a b', video_url: 'ftp://x' }));
+    expect(problem.status).toBe(422);
+    expect(problem.options.errors?.map((error) => error.path)).toEqual(['message', 'creator_id', 'video_url']);
+  });
+
+  it.each([
+    ['a NUL', 'hi\u0000'],
+    ['a lone surrogate', 'hi \ud800'],
+    ['white space only', ' \n '],
+    ['too many characters', 'x'.repeat(8001)],
+  ])('refuses a message with %s', (_what, message) => {
+    expect(problemOf(() => parseOrProblem(chatBody, { message, creator_id: 'c' })).options.errors?.[0]?.path).toBe(
+      'message',
+    );
+  });
+
+  it('takes the longest message and an emoji made of a surrogate pair', () => {
+    expect(parseOrProblem(chatBody, { message: `${'x'.repeat(7998)}🎸`, creator_id: 'c' }).message).toHaveLength(8000);
+  });
+
+  it('says that pdf is not supported yet', () => {
+    const problem = problemOf(() =>
+      parseOrProblem(sourceBody, { title: 't', kind: 'file', format: 'pdf', content: 'x' }),
+    );
+    expect(problem.options.errors?.[0]).toEqual({
+      path: 'format',
+      message: expect.stringContaining('pdf is not supported yet'),
+    });
+  });
+
+  it('refuses slugs that would not survive in an address', () => {
+    for (const slug of ['-a', 'a-', 'A', 'a/b', '']) {
+      expect(problemOf(() => parseOrProblem(creatorBody, { name: 'n', slug })).options.errors?.[0]?.path).toBe('slug');
+    }
+  });
+
+  it('takes a policy that names a part, and refuses unknown names', () => {
+    const policy = applyPolicy(
+      defaultPolicy,
+      parseOrProblem(policyPatchSchema, { tiers: { free: { per_minute: 3 } } }),
+    );
+    expect(policy.tiers.free).toEqual({ ...defaultPolicy.tiers.free, per_minute: 3 });
+    expect(policy.tenant).toEqual(defaultPolicy.tenant);
+    expect(problemOf(() => parseOrProblem(policyPatchSchema, { tiers: { gold: {} } })).status).toBe(422);
+  });
+});
+
+describe('where a citation leads', () => {
+  const web = 'http://localhost:3000/';
+  it.each([
+    [
+      'a YouTube video opens at the second',
+      'https://www.youtube.com/watch?v=abc',
+      'video',
+      61.7,
+      'https://www.youtube.com/watch?v=abc&t=61s',
+    ],
+    ['a short YouTube address too', 'https://youtu.be/abc?t=9', 'video', 61, 'https://youtu.be/abc?t=61s'],
+    ['other media get a media fragment', 'https://example.com/e.mp3', 'podcast', 5, 'https://example.com/e.mp3#t=5'],
+    ['an article keeps its address', 'https://example.com/a', 'article', 5, 'https://example.com/a'],
+    [
+      'a source without seconds keeps its address',
+      'https://example.com/e.mp3',
+      'podcast',
+      null,
+      'https://example.com/e.mp3',
+    ],
+    [
+      'a source without an address opens our transcript page',
+      null,
+      'video',
+      61.7,
+      'http://localhost:3000/watch/s1?t=61',
+    ],
+    ['also where it has no seconds', null, 'article', null, 'http://localhost:3000/watch/s1'],
+  ])('%s', (_what, url, kind, second, expected) => {
+    expect(citationUrl({ id: 's1', url, kind }, second, web)).toBe(expected);
+  });
+});
+
+describe('a problem', () => {
+  it('keeps its cause from the client', () => {
+    const problem = new ProblemError('internal', { cause: new Error('password=hunter2') });
+    expect(JSON.stringify(problem.toProblem('r1'))).not.toContain('hunter2');
+  });
+});
