@@ -19,13 +19,20 @@ export type AppendResult =
   /** A newer epoch speaks for this generation, or it has ended. */
   | { accepted: false };
 
+export interface AppendOptions {
+  /** Names this append: trying again with the same name after a lost answer writes nothing twice. Only the last name of a generation is kept. */
+  operation?: string;
+  /** What was said before these events, asked for when Redis has lost the buffer: said again after `reset {recovered: false}`. */
+  soFar?: () => ReplyEventBody[];
+}
+
 /** Writes reply events: numbered by one Redis script that refuses an old epoch, kept in the stream and published in the same step. */
 export interface ReplyWriter {
   /**
-   * Appends in order. `epoch` 0 is the gateway's (`queued`); a claim's epoch is above it. A terminal event seals the generation.
-   * Rejects when Redis is not reachable.
+   * Appends in order. `epoch` 0 is the gateway's (`queued`, once, before the turn is offered: it begins the buffer); a claim's epoch is above
+   * it. A terminal event seals the generation. Rejects when Redis is not reachable.
    */
-  append(generationId: string, epoch: number, events: ReplyEventBody[]): Promise<AppendResult>;
+  append(generationId: string, epoch: number, events: ReplyEventBody[], options?: AppendOptions): Promise<AppendResult>;
 }
 
 /** What Postgres knows of a generation whose buffer is gone. */
