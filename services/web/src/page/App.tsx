@@ -1,0 +1,60 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { lazy, Suspense, useEffect, useRef } from 'react';
+import { Redirect, Route, Switch, useLocation } from 'wouter';
+import { useApp } from './appContext.js';
+import { HomePage } from './home/HomePage.js';
+import { useUserId } from './hooks.js';
+import { Shell } from './shell/Shell.js';
+import { NotFound } from './ui/NotFound.js';
+import { Waiting } from './ui/Waiting.js';
+
+const fetchChatPage = () => import('./chat/ChatPage.js');
+const ChatPage = lazy(fetchChatPage);
+const WatchPage = lazy(() => import('./source/WatchPage.js'));
+
+export function App() {
+  useForgetOnNewPerson();
+  // Somebody who looks at the creators will press one: its page is fetched meanwhile.
+  useEffect(() => void setTimeout(() => void fetchChatPage(), 500), []);
+  return (
+    <Shell>
+      <Suspense fallback={<Waiting>Opening</Waiting>}>
+        <Switch>
+          <Route path="/" component={HomePage} />
+          <Route path="/c/:creator/:id?">
+            {({ creator, id }) => <ChatPage creator={decodeURIComponent(creator)} id={id ?? null} />}
+          </Route>
+          <Route path="/watch/:id">{({ id }) => <WatchPage id={id} />}</Route>
+          <Route path="/chatbot">
+            <Redirect to="/" replace />
+          </Route>
+          <Route>
+            <NotFound />
+          </Route>
+        </Switch>
+      </Suspense>
+    </Shell>
+  );
+}
+
+/** What one person asked must not stay on the page for the next. A guest who registers stays the same person. */
+function useForgetOnNewPerson(): void {
+  const { conversations, gateway } = useApp();
+  const queries = useQueryClient();
+  const userId = useUserId();
+  const before = useRef(userId);
+  const [, navigate] = useLocation();
+  useEffect(() => {
+    const was = before.current;
+    before.current = userId;
+    if (was === userId) return;
+    void queries.invalidateQueries({ queryKey: ['conversations'] });
+    if (was === null) return;
+    conversations.clear();
+    gateway.quotas.clear();
+    if (userId === null) {
+      queries.removeQueries({ queryKey: ['conversations'] });
+      navigate('/');
+    }
+  }, [userId, conversations, gateway, queries, navigate]);
+}

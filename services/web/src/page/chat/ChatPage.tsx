@@ -1,0 +1,84 @@
+import type { CreatorView } from '@sidestage/contracts';
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useLocation } from 'wouter';
+import { useApp, useSession } from '../appContext.js';
+import { useCreator, useTitle } from '../hooks.js';
+import { SourceView } from '../source/SourceView.js';
+import { accentStyle } from '../ui/Avatar.js';
+import { NotFound } from '../ui/NotFound.js';
+import { Waiting } from '../ui/Waiting.js';
+import { ChatHeader } from './ChatHeader.js';
+import { Composer, type ComposerHandle } from './Composer.js';
+import type { Conversation } from './conversation.js';
+import { LinkLine } from './LinkLine.js';
+import { LiveRegion } from './LiveRegion.js';
+import { MessageList } from './MessageList.js';
+import { useChatKeys } from './useChatKeys.js';
+import { useOpenCitation } from './useOpenCitation.js';
+
+interface ChatPageProps {
+  /** Id or slug. */
+  creator: string;
+  /** null: the conversation has not begun. */
+  id: string | null;
+}
+
+export default function ChatPage({ creator: address, id }: ChatPageProps) {
+  const { conversations } = useApp();
+  const [, navigate] = useLocation();
+  const { creator, isPending, error } = useCreator(address);
+  const userId = useSession()?.user.id ?? null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another person's conversations are other objects
+  const conversation = useMemo(() => conversations.get(address, id), [conversations, address, id, userId]);
+  useEffect(() => {
+    conversations.onIdKnown = (known, newId) => {
+      if (known === conversation) navigate(`/c/${address}/${newId}`, { replace: true });
+    };
+    // It may have got its id between the press and this page.
+    if (id === null && conversation.state.id !== null)
+      navigate(`/c/${address}/${conversation.state.id}`, { replace: true });
+  }, [conversations, conversation, address, id, navigate]);
+  useTitle(creator?.name);
+  if (creator) return <OpenConversation key={conversation.uid} conversation={conversation} creator={creator} />;
+  if (isPending) return <Waiting>Opening the conversation</Waiting>;
+  return <NotFound what={error ? 'This creator' : undefined} />;
+}
+
+function OpenConversation({ conversation, creator }: { conversation: Conversation; creator: CreatorView }) {
+  const state = useSyncExternalStore(conversation.subscribe, () => conversation.state);
+  const composer = useRef<ComposerHandle>(null);
+  const [sent, setSent] = useState(0);
+  const citations = useOpenCitation(state.turns);
+  useEffect(() => conversation.open(), [conversation]);
+  useChatKeys({ conversation, composer, openByNumber: citations.openByNumber });
+  const send = (text: string) => {
+    conversation.send(text);
+    setSent((count) => count + 1);
+  };
+  return (
+    <div className="chat" style={accentStyle(creator.slug)}>
+      <main className="chat-main" id="main">
+        <ChatHeader conversation={conversation} creator={creator} conversationId={state.id} />
+        <LinkLine state={state} />
+        <MessageList
+          conversation={conversation}
+          state={state}
+          creator={creator}
+          sent={sent}
+          onAsk={send}
+          openCitation={citations}
+        />
+        <Composer ref={composer} conversation={conversation} state={state} creator={creator} onSend={send} />
+        <LiveRegion turns={state.turns} creatorName={creator.name} />
+      </main>
+      {citations.current && (
+        <SourceView
+          citation={citations.current}
+          citations={citations.all}
+          onStep={citations.step}
+          onClose={citations.close}
+        />
+      )}
+    </div>
+  );
+}

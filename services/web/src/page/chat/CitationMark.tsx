@@ -1,0 +1,38 @@
+import * as HoverCard from '@radix-ui/react-hover-card';
+import type { Citation } from '@sidestage/contracts';
+import { markDescription, markLabel } from '../model/citations.js';
+import { moment } from '../model/quota.js';
+
+interface CitationMarkProps {
+  citation: Citation;
+  isOpen: boolean;
+  onOpen: (index: number) => void;
+}
+
+/** The receipt behind a sentence: its second, the quote on hover or focus, the source on a press. */
+export function CitationMark({ citation, isOpen, onOpen }: CitationMarkProps) {
+  return (
+    <HoverCard.Root openDelay={180} closeDelay={80}>
+      <HoverCard.Trigger asChild>
+        <button
+          type="button"
+          className="mark"
+          aria-label={markDescription(citation)}
+          aria-pressed={isOpen}
+          onClick={() => onOpen(citation.index)}
+        >
+          {markLabel(citation)}
+        </button>
+      </HoverCard.Trigger>
+      <HoverCard.Portal>
+        <HoverCard.Content className="hover-card" side="top" sideOffset={8} collisionPadding={12}>
+          <blockquote>{citation.quote}</blockquote>
+          <p className="hover-card-source">
+            {citation.title}
+            {citation.start_seconds !== null && <span className="tabular">{moment(citation.start_seconds)}</span>}
+          </p>
+        </HoverCard.Content>
+      </HoverCard.Portal>
+    </HoverCard.Root>
+  );
+}

@@ -1,0 +1,67 @@
+import { use } from 'react';
+import { useCreators, useTitle } from '../hooks.js';
+import { MenuButton } from '../shell/MenuButton.js';
+import { ShellContext } from '../shell/shellContext.js';
+import { Wordmark } from '../shell/Wordmark.js';
+import { CreatorCard } from './CreatorCard.js';
+
+export function HomePage() {
+  useTitle(undefined);
+  const { data: creators, isPending, error, refetch } = useCreators();
+  return (
+    <main className="home" id="main">
+      <HomeBar />
+      <header className="home-head">
+        <h1>Ask them anything. Every answer shows its receipts.</h1>
+        <p className="home-lede">
+          Replies come from each creator’s own videos, podcasts and writing. A mark like{' '}
+          <span className="mark mark-sample">▶ 12:07</span> opens the very moment it was said.
+        </p>
+      </header>
+      {isPending && <CardsOnTheirWay />}
+      {error && (
+        <div className="home-empty" role="alert">
+          <p>The creators cannot be reached at the moment.</p>
+          <button type="button" className="button" onClick={() => void refetch()}>
+            Try again
+          </button>
+        </div>
+      )}
+      {creators?.length === 0 && (
+        <div className="home-empty">
+          <p>There is no creator here yet. As soon as one has been set up, it appears on this page.</p>
+        </div>
+      )}
+      {creators && creators.length > 0 && (
+        <ul className="cards">
+          {creators.map((creator) => (
+            <li key={creator.id}>
+              <CreatorCard creator={creator} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </main>
+  );
+}
+
+/** The name, where the left column that carries it is away. */
+function HomeBar() {
+  if (!use(ShellContext).hasMenuButton) return null;
+  return (
+    <div className="home-bar">
+      <MenuButton />
+      <Wordmark />
+    </div>
+  );
+}
+
+function CardsOnTheirWay() {
+  return (
+    <div className="cards" role="status" aria-label="Loading the creators">
+      {[0, 1, 2].map((place) => (
+        <div key={place} className="card card-waiting" />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import '@fontsource-variable/commissioner/wght.css';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/shell.css';
+import './styles/home.css';
+import './styles/chat.css';
+import './styles/source.css';
+import './styles/dialog.css';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Router } from 'wouter';
+import { App } from './App.js';
+import { loadConfig } from './api/config.js';
+import { Gateway } from './api/gateway.js';
+import { ProblemError } from './api/problem.js';
+import { QuotaStore } from './api/quotaStore.js';
+import { makeExclusively, SessionStore } from './api/session.js';
+import { AppContext } from './appContext.js';
+import { ConversationRegistry } from './chat/registry.js';
+
+const config = await loadConfig();
+const session = new SessionStore({
+  gatewayUrl: config.gatewayUrl,
+  fetch: (input, init) => fetch(input, init),
+  storage: localStorage,
+  exclusively: makeExclusively('sidestage.refresh'),
+  nowMs: Date.now,
+});
+window.addEventListener('storage', (event) => {
+  if (event.key === 'sidestage.session' || event.key === null) session.reload();
+});
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 60_000,
+      // A refusal will not change by asking again; a network or a server in trouble may.
+      retry: (failures, error) =>
+        failures < 3 && error instanceof ProblemError && (error.problem.status === 0 || error.problem.status >= 500),
+    },
+  },
+});
+const gateway = new Gateway(config.gatewayUrl, session, new QuotaStore());
+const conversations = new ConversationRegistry(gateway, () => {
+  void queries.invalidateQueries({ queryKey: ['conversations'] });
+});
+
+const root = document.getElementById('root');
+if (!root) throw new Error('index.html has no #root');
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <AppContext value={{ gateway, session, conversations }}>
+        <Router>
+          <App />
+        </Router>
+      </AppContext>
+    </QueryClientProvider>
+  </StrictMode>,
+);

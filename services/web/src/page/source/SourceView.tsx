@@ -1,0 +1,54 @@
+import type { Citation } from '@sidestage/contracts';
+import { lazy, Suspense, useEffect, useRef } from 'react';
+import { useMedia, wideQuery } from '../hooks.js';
+import { Waiting } from '../ui/Waiting.js';
+import { SourceSheet } from './SourceSheet.js';
+
+const SourceContent = lazy(() => import('./SourceContent.js'));
+
+export interface SourceViewProps {
+  citation: Citation;
+  /** All of the reply, in its order. */
+  citations: Citation[];
+  onStep: (by: 1 | -1) => void;
+  onClose: () => void;
+}
+
+/** The source of an open citation: beside the conversation where there is room, else on a sheet over it. */
+export function SourceView(props: SourceViewProps) {
+  const wide = useMedia(wideQuery);
+  const content = (
+    <Suspense fallback={<Waiting>Opening the source</Waiting>}>
+      <SourceContent {...props} />
+    </Suspense>
+  );
+  if (!wide) {
+    return (
+      <SourceSheet title={props.citation.title} onClose={props.onClose}>
+        {content}
+      </SourceSheet>
+    );
+  }
+  return <SourcePanel {...props}>{content}</SourcePanel>;
+}
+
+function SourcePanel({ onClose, children }: SourceViewProps & { children: React.ReactNode }) {
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => panel.current?.focus({ preventScroll: true }), []);
+  return (
+    <aside
+      className="source-panel"
+      aria-label="Source"
+      tabIndex={-1}
+      ref={panel}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        // Closing the source must not stop a reply as well.
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      {children}
+    </aside>
+  );
+}

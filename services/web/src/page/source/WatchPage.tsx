@@ -1,0 +1,80 @@
+import { ExternalLink, MessageCircle } from 'lucide-react';
+import { Link, useSearch } from 'wouter';
+import { problemOf } from '../api/problem.js';
+import { useCreator, useSource, useTitle, useTranscript } from '../hooks.js';
+import { moment } from '../model/quota.js';
+import { MenuButton } from '../shell/MenuButton.js';
+import { Avatar, accentStyle } from '../ui/Avatar.js';
+import { NotFound } from '../ui/NotFound.js';
+import { Waiting } from '../ui/Waiting.js';
+import { Player } from './Player.js';
+import { TranscriptView } from './TranscriptView.js';
+
+/** `/watch/{source_id}?t=`: a source of our own, at the cited words. */
+export default function WatchPage({ id }: { id: string }) {
+  const seconds = secondsOf(useSearch());
+  const source = useSource(id);
+  const transcript = useTranscript(id);
+  const { creator } = useCreator(source.data?.creator_id ?? null);
+  const title = source.data?.title ?? transcript.data?.title;
+  useTitle(title);
+  const failure = source.error ?? transcript.error;
+  if (failure && problemOf(failure).code === 'not_found') return <NotFound what="This source" />;
+  const address = source.data?.url ?? null;
+  return (
+    <main className="watch" id="main" style={creator && accentStyle(creator.slug)}>
+      <header className="bar">
+        <MenuButton />
+        {creator && (
+          <Link className="bar-creator" href={`/c/${creator.slug}`}>
+            <Avatar creator={creator} size="small" />
+            <span>{creator.name}</span>
+          </Link>
+        )}
+        {creator && (
+          <Link className="button button-quiet" href={`/c/${creator.slug}`}>
+            <MessageCircle aria-hidden="true" /> Ask about it
+          </Link>
+        )}
+      </header>
+      <div className="watch-column">
+        <div className="source-head">
+          <h1>{title ?? 'Source'}</h1>
+          <p className="source-facts">
+            {seconds !== null && <span className="source-moment">▶ {moment(seconds)}</span>}
+            {source.data && <span>{kindWords[source.data.kind]}</span>}
+            {address && (
+              <a href={address} target="_blank" rel="noopener noreferrer">
+                Open at the source <ExternalLink aria-hidden="true" />
+              </a>
+            )}
+          </p>
+        </div>
+        {address && title && <Player address={address} startSeconds={seconds} title={title} />}
+        {transcript.isPending && <Waiting>Fetching the transcript</Waiting>}
+        {transcript.error && (
+          <div className="notice-page" role="alert">
+            <p>The transcript cannot be fetched at the moment.</p>
+            <button type="button" className="button" onClick={() => void transcript.refetch()}>
+              Try again
+            </button>
+          </div>
+        )}
+        {transcript.data && (
+          <TranscriptView
+            segments={transcript.data.segments}
+            spot={{ startSeconds: seconds, endSeconds: null, quote: null }}
+          />
+        )}
+      </div>
+    </main>
+  );
+}
+
+const kindWords = { video: 'Video', podcast: 'Podcast', article: 'Article', file: 'Document' } as const;
+
+/** `t=75` and `t=75s`; anything else is no second. */
+function secondsOf(search: string): number | null {
+  const value = new URLSearchParams(search).get('t')?.match(/^(\d+(?:\.\d+)?)s?$/)?.[1];
+  return value === undefined ? null : Number(value);
+}
