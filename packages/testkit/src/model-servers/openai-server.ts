@@ -104,7 +104,7 @@ async function embed(call: ModelCall): Promise<void> {
 
 function sendFault(call: ModelCall, behaviour: ModelBehaviour, status: number): void {
   const usual = status === 429 ? 'rate_limit_exceeded' : status === 401 ? 'invalid_api_key' : null;
-  const headers =
+  const headers: Record<string, string> =
     behaviour.retryAfterSeconds === undefined ? {} : { 'retry-after': String(behaviour.retryAfterSeconds) };
   sendError(call, status, `The model server was told to answer ${status}.`, behaviour.errorCode ?? usual, headers);
 }
