@@ -1,6 +1,8 @@
 export * from './accept-turns.js';
 export * from './api-keys.js';
 export * from './audit.js';
+export * from './conversations.js';
+export * from './creators.js';
 export * from './credentials.js';
 export * from './database.js';
 export * from './migrate.js';
@@ -9,6 +11,7 @@ export * from './refresh-tokens.js';
 export * from './revocations.js';
 export * from './run-turns.js';
 export * from './settle-turns.js';
+export * from './sources.js';
 export * from './tenants.js';
 export * from './turn-rows.js';
 export * from './users.js';
