@@ -9,6 +9,7 @@ export * from './migrate.js';
 export * from './pages.js';
 export * from './refresh-tokens.js';
 export * from './revocations.js';
+export * from './read-turns.js';
 export * from './run-turns.js';
 export * from './settle-turns.js';
 export * from './sources.js';
