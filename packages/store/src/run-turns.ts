@@ -1,4 +1,4 @@
-import type { PgPool } from '@sidestage/runtime';
+import { inTransaction, type PgPool } from '@sidestage/runtime';
 import type { OfferedTurn, TurnRef, TurnRow } from './turn-rows.js';
 
 /** What a worker needs to answer a turn, read with the claim in one statement. */
@@ -96,6 +96,9 @@ export function makeTurnRunRepository(pool: PgPool) {
 }
 export type TurnRunRepository = ReturnType<typeof makeTurnRunRepository>;
 
+/** Any number no other program locks: "swep" in ASCII. */
+const sweepLockKey = 0x73776570;
+
 /** What the sweeper finds. Each query is bounded and its rows are safe to handle twice. */
 export function makeTurnSweepRepository(pool: PgPool) {
   return {
@@ -155,11 +158,15 @@ export function makeTurnSweepRepository(pool: PgPool) {
     /** Conversations with waiting turns and no open head: makes the first of them the head. */
     async releaseStuckHeads(limit: number): Promise<OfferedTurn[]> {
       const { rows } = await pool.query<OfferedTurn>(
-        `WITH stuck AS (
-           SELECT c.tenant_id, c.id FROM conversations c
-           WHERE EXISTS (SELECT FROM turns w WHERE w.conversation_id = c.id AND w.state = 'waiting')
-             AND NOT EXISTS (SELECT FROM turns o WHERE o.conversation_id = c.id AND o.state IN ('offered', 'running'))
-           LIMIT $1 FOR UPDATE OF c SKIP LOCKED
+        `WITH candidates AS (
+           SELECT DISTINCT w.tenant_id, w.conversation_id FROM turns w
+           WHERE w.state = 'waiting'
+             AND NOT EXISTS (SELECT FROM turns o WHERE o.conversation_id = w.conversation_id AND o.state IN ('offered', 'running'))
+           LIMIT $1
+         ), stuck AS (
+           SELECT c.tenant_id, c.id FROM conversations c JOIN candidates k ON k.tenant_id = c.tenant_id AND k.conversation_id = c.id
+           WHERE NOT EXISTS (SELECT FROM turns o WHERE o.conversation_id = c.id AND o.id = c.head_turn_id AND o.state <> 'done')
+           FOR UPDATE OF c SKIP LOCKED
          ), next AS (
            SELECT DISTINCT ON (w.conversation_id) w.tenant_id, w.id, w.conversation_id FROM turns w JOIN stuck s ON s.id = w.conversation_id
            WHERE w.state = 'waiting' ORDER BY w.conversation_id, w.ordinal
@@ -182,6 +189,18 @@ export function makeTurnSweepRepository(pool: PgPool) {
         [limit],
       );
       return rows;
+    },
+
+    /** Runs `work` unless another process is at it; tells whether it ran. The lock ends with the connection of whoever dies. */
+    async asLeader(work: () => Promise<void>): Promise<boolean> {
+      return inTransaction(pool, async (client) => {
+        const { rows } = await client.query<{ leads: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS leads', [
+          sweepLockKey,
+        ]);
+        if (rows[0]?.leads !== true) return false;
+        await work();
+        return true;
+      });
     },
 
     /** Idempotency keys are kept for 24 h. */

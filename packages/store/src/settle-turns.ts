@@ -1,6 +1,6 @@
 import type { Citation, Problem } from '@sidestage/contracts';
 import { GroupCommit, inTransaction, type PgPool, withRetry } from '@sidestage/runtime';
-import type { OfferedTurn, TurnOutcome } from './turn-rows.js';
+import type { OfferedTurn, TurnOutcome, TurnRow } from './turn-rows.js';
 
 /** How a turn ended. */
 export interface Settlement {
@@ -25,8 +25,8 @@ export interface Settlement {
 export interface SettleResult {
   /** False: another epoch has the turn, or it has ended. Nothing was written. */
   written: boolean;
-  /** The turn's epoch after the write. */
-  epoch: number;
+  /** The turn as it was written, null when nothing was. */
+  turn: TurnRow | null;
   /** The next turn of the conversation, now its head: offer it to the queue. */
   released: OfferedTurn | null;
 }
@@ -51,7 +51,7 @@ WITH input AS (
   FROM input i
   WHERE t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.state <> 'done'
     AND (i.epoch IS NULL OR (t.epoch = i.epoch AND t.state = 'running'))
-  RETURNING t.id, t.tenant_id, t.conversation_id, t.epoch
+  RETURNING t.*
 ), freed AS (
   SELECT c.id, c.tenant_id FROM conversations c JOIN closed ON closed.tenant_id = c.tenant_id AND c.head_turn_id = closed.id
 ), next AS (
@@ -68,15 +68,13 @@ WITH input AS (
   FROM freed LEFT JOIN next ON next.conversation_id = freed.id
   WHERE c.tenant_id = freed.tenant_id AND c.id = freed.id
 )
-SELECT closed.id, closed.epoch, o.id AS next_id, o.request_id, o.traceparent
+SELECT closed.*, o.id AS next_id, o.request_id AS next_request_id, o.traceparent AS next_traceparent
 FROM closed LEFT JOIN freed ON freed.id = closed.conversation_id LEFT JOIN offered o ON o.conversation_id = freed.id`;
 
-interface SettledRow {
-  id: string;
-  epoch: number;
+interface SettledRow extends TurnRow {
   next_id: string | null;
-  request_id: string | null;
-  traceparent: string | null;
+  next_request_id: string | null;
+  next_traceparent: string | null;
 }
 
 async function settleBatch(pool: PgPool, settlements: Settlement[]): Promise<SettleResult[]> {
@@ -88,14 +86,10 @@ async function settleBatch(pool: PgPool, settlements: Settlement[]): Promise<Set
   const byId = new Map(rows.map((row) => [row.id, row]));
   return settlements.map((settlement) => {
     const row = byId.get(settlement.turn_id);
-    if (!row) return { written: false, epoch: settlement.epoch ?? 0, released: null };
-    const released = row.next_id && {
-      tenant_id: settlement.tenant_id,
-      turn_id: row.next_id,
-      request_id: row.request_id,
-      traceparent: row.traceparent,
-    };
-    return { written: true, epoch: row.epoch, released: released || null };
+    if (!row) return { written: false, turn: null, released: null };
+    const { next_id, next_request_id: request_id, next_traceparent: traceparent, ...turn } = row;
+    const released = next_id ? { tenant_id: settlement.tenant_id, turn_id: next_id, request_id, traceparent } : null;
+    return { written: true, turn, released };
   });
 }
 
