@@ -4,7 +4,7 @@ import { useLocation } from 'wouter';
 import { useApp, useSession } from '../appContext.js';
 import { useCreator, useTitle } from '../hooks.js';
 import { SourceView } from '../source/SourceView.js';
-import { accentStyle } from '../ui/Avatar.js';
+import { usePageAccent } from '../ui/Avatar.js';
 import { NotFound } from '../ui/NotFound.js';
 import { Waiting } from '../ui/Waiting.js';
 import { ChatHeader } from './ChatHeader.js';
@@ -39,6 +39,7 @@ export default function ChatPage({ creator: address, id }: ChatPageProps) {
       navigate(`/c/${address}/${conversation.state.id}`, { replace: true });
   }, [conversations, conversation, address, id, navigate]);
   useTitle(creator?.name);
+  usePageAccent(creator?.slug);
   if (creator) return <OpenConversation key={conversation.uid} conversation={conversation} creator={creator} />;
   if (isPending) return <Waiting>Opening the conversation</Waiting>;
   return <NotFound what={error ? 'This creator' : undefined} />;
@@ -50,13 +51,13 @@ function OpenConversation({ conversation, creator }: { conversation: Conversatio
   const [sent, setSent] = useState(0);
   const citations = useOpenCitation(state.turns);
   useEffect(() => conversation.open(), [conversation]);
-  useChatKeys({ conversation, composer, openByNumber: citations.openByNumber });
+  useChatKeys({ conversation, composer, openByNumber: citations.openByNumber, closeSource: citations.close });
   const send = (text: string) => {
     conversation.send(text);
     setSent((count) => count + 1);
   };
   return (
-    <div className="chat" style={accentStyle(creator.slug)}>
+    <div className="chat">
       <main className="chat-main" id="main">
         <ChatHeader conversation={conversation} creator={creator} conversationId={state.id} />
         <LinkLine state={state} />

@@ -1,5 +1,6 @@
 import * as HoverCard from '@radix-ui/react-hover-card';
 import type { Citation } from '@sidestage/contracts';
+import { useState } from 'react';
 import { markDescription, markLabel } from '../model/citations.js';
 import { moment } from '../model/quota.js';
 
@@ -11,15 +12,19 @@ interface CitationMarkProps {
 
 /** The receipt behind a sentence: its second, the quote on hover or focus, the source on a press. */
 export function CitationMark({ citation, isOpen, onOpen }: CitationMarkProps) {
+  const [hovered, setHovered] = useState(false);
   return (
-    <HoverCard.Root openDelay={180} closeDelay={80}>
+    <HoverCard.Root openDelay={180} closeDelay={80} open={hovered && !isOpen} onOpenChange={setHovered}>
       <HoverCard.Trigger asChild>
         <button
           type="button"
           className="mark"
           aria-label={markDescription(citation)}
           aria-pressed={isOpen}
-          onClick={() => onOpen(citation.index)}
+          onClick={() => {
+            setHovered(false);
+            onOpen(citation.index);
+          }}
         >
           {markLabel(citation)}
         </button>

@@ -96,7 +96,7 @@ export function Composer({ ref, conversation, state, creator, onSend }: Composer
             <Square aria-hidden="true" className="stop-icon" />
           </button>
         ) : (
-          <button type="submit" className="send" aria-label="Send" aria-disabled={!words}>
+          <button type="submit" className="send" aria-label="Send" aria-disabled={!words || limited !== null}>
             <ArrowUp aria-hidden="true" />
           </button>
         )}
@@ -107,7 +107,10 @@ export function Composer({ ref, conversation, state, creator, onSend }: Composer
             {words.length.toLocaleString('en')} of {maxCharacters.toLocaleString('en')} characters
           </span>
         ) : (
-          <span>An AI that speaks from {creator.name}’s material. Check the marks.</span>
+          <span>
+            <span className="note-long">An AI that speaks from {creator.name}’s material. Check the marks.</span>
+            <span className="note-short">An AI. Check the marks.</span>
+          </span>
         )}
         <QuotaLeft />
       </div>

@@ -75,9 +75,15 @@ function Turns({ conversation, state, creator, sent, onAsk, openCitation }: Mess
     if (atEnd) seenLength.current = length;
   }, [atEnd, length]);
   const onScroll = () => {
-    setAtEnd(virtualizer.isAtEnd(endThresholdPx));
-    if ((scroller.current?.scrollTop ?? 0) < loadOlderWithinPx) void conversation.loadOlder();
+    const frame = scroller.current;
+    if (!frame) return;
+    setAtEnd(frame.scrollHeight - frame.scrollTop - frame.clientHeight <= endThresholdPx);
+    if (frame.scrollTop < loadOlderWithinPx) void conversation.loadOlder();
   };
+  // A page that did not fill the room above asks for the next one without being scrolled.
+  useEffect(() => {
+    if (state.older === 'more' && (scroller.current?.scrollTop ?? 0) < loadOlderWithinPx) void conversation.loadOlder();
+  }, [state.older, conversation]);
 
   return (
     <div className="turns-frame">

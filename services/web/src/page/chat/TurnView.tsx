@@ -43,7 +43,7 @@ export const TurnView = memo(function TurnView(props: TurnViewProps) {
 });
 
 function FanState({ turn }: { turn: Turn }) {
-  const time = new Date(turn.sentAtMs).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  const time = new Date(turn.sentAtMs).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
   const state =
     turn.phase === 'held' ? (
       <>

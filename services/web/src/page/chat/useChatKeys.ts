@@ -6,16 +6,19 @@ interface ChatKeys {
   conversation: Conversation;
   composer: RefObject<ComposerHandle | null>;
   openByNumber: (number: number) => boolean;
+  /** False when none was open. */
+  closeSource: () => boolean;
 }
 
-/** `/` to the composer, Esc stops the reply, 1 to 9 open a citation. Typing and open dialogs keep their keys. */
-export function useChatKeys({ conversation, composer, openByNumber }: ChatKeys): void {
+/** `/` to the composer, Esc closes the source or stops the reply, 1 to 9 open a citation. Typing and open dialogs keep their keys. */
+export function useChatKeys({ conversation, composer, openByNumber, closeSource }: ChatKeys): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
       if (document.querySelector('[role="dialog"][data-state="open"], [role="alertdialog"], [role="menu"]')) return;
       const typing = event.target instanceof HTMLElement && event.target.closest('input, textarea, select') !== null;
       if (event.key === 'Escape') {
+        if (closeSource()) return;
         const turn = conversation.stoppable;
         if (turn) conversation.stop(turn);
       } else if (!typing && event.key === '/') {
@@ -25,5 +28,5 @@ export function useChatKeys({ conversation, composer, openByNumber }: ChatKeys):
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
-  }, [conversation, composer, openByNumber]);
+  }, [conversation, composer, openByNumber, closeSource]);
 }

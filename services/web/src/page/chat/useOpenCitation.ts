@@ -11,7 +11,8 @@ export interface OpenCitation {
   /** The n-th citation (from 1) of the reply whose source is open, else of the newest reply that has any. */
   openByNumber: (number: number) => boolean;
   step: (by: 1 | -1) => void;
-  close: () => void;
+  /** False when none was open. */
+  close: () => boolean;
 }
 
 export function useOpenCitation(turns: Turn[]): OpenCitation {
@@ -41,8 +42,10 @@ export function useOpenCitation(turns: Turn[]): OpenCitation {
       if (place && next) setPlace({ ...place, index: next.index });
     },
     close: () => {
+      if (place === null) return false;
       setPlace(null);
       if (opener.current instanceof HTMLElement) opener.current.focus({ preventScroll: true });
+      return true;
     },
   };
 }

@@ -5,7 +5,7 @@ import { Avatar, accentStyle } from '../ui/Avatar.js';
 
 export function CreatorCard({ creator }: { creator: CreatorView }) {
   return (
-    <article className="card" style={accentStyle(creator.slug)}>
+    <article className="card accented" style={accentStyle(creator.slug)}>
       <Link className="card-head" href={`/c/${creator.slug}`}>
         <Avatar creator={creator} size="large" />
         <span className="card-words">

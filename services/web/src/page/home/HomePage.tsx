@@ -3,6 +3,7 @@ import { useCreators, useTitle } from '../hooks.js';
 import { MenuButton } from '../shell/MenuButton.js';
 import { ShellContext } from '../shell/shellContext.js';
 import { Wordmark } from '../shell/Wordmark.js';
+import { accentStyle } from '../ui/Avatar.js';
 import { CreatorCard } from './CreatorCard.js';
 
 export function HomePage() {
@@ -12,10 +13,15 @@ export function HomePage() {
     <main className="home" id="main">
       <HomeBar />
       <header className="home-head">
-        <h1>Ask them anything. Every answer shows its receipts.</h1>
+        <h1>
+          <span>Ask them anything.</span> <span>Every answer shows its receipts.</span>
+        </h1>
         <p className="home-lede">
           Replies come from each creator’s own videos, podcasts and writing. A mark like{' '}
-          <span className="mark mark-sample">▶ 12:07</span> opens the very moment it was said.
+          <span className="mark mark-sample accented" style={creators?.[0] && accentStyle(creators[0].slug)}>
+            ▶ 12:07
+          </span>{' '}
+          opens the very moment it was said.
         </p>
       </header>
       {isPending && <CardsOnTheirWay />}

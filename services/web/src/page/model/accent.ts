@@ -4,15 +4,18 @@ export interface Accent {
   dark: string;
 }
 
-const grounds = { light: '#f3f1ec', dark: '#24221f' };
-const hues = [18, 48, 78, 128, 152, 178, 205, 232, 258, 285, 318, 348];
+/** --ground of styles/tokens.css. */
+const grounds = { light: '#fbfaf8', dark: '#171614' };
+/** --accent-tint of styles/tokens.css: the strongest mix of accent and ground that the accent is read on. */
+const tint = 0.2;
+const hues = [255, 20, 160, 50, 300, 190, 340, 80, 225, 130];
 
 /**
- * The accent of a slug. Hues come from a short list that is told apart easily; lightness moves until the colour reads on the theme's
- * tinted ground (4.5 to 1 and a margin, WCAG 2.2 AA).
+ * The accent of a slug. Hues come from a short list that is told apart easily; lightness moves until the colour reads on its own
+ * tint (4.5 to 1 and a margin, WCAG 2.2 AA).
  */
 export function accentOf(slug: string): Accent {
-  const hue = hues[hash(slug) % hues.length] ?? 205;
+  const hue = hues[hash(slug) % hues.length] ?? 255;
   return {
     light: readable(hue, 0.115, 0.52, -0.01, grounds.light),
     dark: readable(hue, 0.1, 0.74, 0.01, grounds.dark),
@@ -22,17 +25,26 @@ export function accentOf(slug: string): Accent {
 function readable(hue: number, chroma: number, from: number, step: number, ground: string): string {
   let lightness = from;
   let colour = oklchToHex(lightness, chroma, hue);
-  while (contrast(colour, ground) < 5.2 && lightness > 0 && lightness < 1) {
+  while (contrast(colour, tintOf(colour, ground)) < 4.7 && lightness > 0 && lightness < 1) {
     lightness += step;
     colour = oklchToHex(lightness, chroma, hue);
   }
   return colour;
 }
 
+/** The accent mixed into the ground, as color-mix(in srgb) does. */
+export function tintOf(accent: string, ground: string): string {
+  const mixed = [1, 3, 5].map((at) => {
+    const channel = (hex: string) => Number.parseInt(hex.slice(at, at + 2), 16);
+    return Math.round(channel(accent) * tint + channel(ground) * (1 - tint));
+  });
+  return `#${mixed.map((value) => value.toString(16).padStart(2, '0')).join('')}`;
+}
+
 function hash(text: string): number {
   let value = 2166136261;
   for (const char of text) value = Math.imul(value ^ (char.codePointAt(0) ?? 0), 16777619) >>> 0;
-  return value ^ (value >>> 15);
+  return (value ^ (value >>> 15)) >>> 0;
 }
 
 /** WCAG contrast of two hex colours, 1 to 21. */

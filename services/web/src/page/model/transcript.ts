@@ -5,15 +5,11 @@ export interface Piece {
   text: string;
   lit: boolean;
 }
-export interface Cue {
-  pieces: Piece[];
-  startSeconds: number | null;
-}
 /** Cues read better as paragraphs: a new one at a change of speaker or after some while. */
 export interface Paragraph {
   startSeconds: number | null;
   speaker: string | null;
-  cues: Cue[];
+  pieces: Piece[];
   lit: boolean;
 }
 export interface Spot {
@@ -39,18 +35,14 @@ export function layTranscript(segments: Segment[], spot: Spot): Paragraph[] {
   let length = 0;
   segments.forEach((segment, index) => {
     const range = ranges.get(index);
-    const cue = { pieces: split(segment.text, range), startSeconds: segment.start_seconds ?? null };
+    const pieces = split(segment.text, range);
     const last = paragraphs.at(-1);
     if (!last || startsParagraph(last, segment, length)) {
       length = 0;
-      paragraphs.push({
-        startSeconds: cue.startSeconds,
-        speaker: segment.speaker ?? null,
-        cues: [cue],
-        lit: range !== undefined,
-      });
+      const startSeconds = segment.start_seconds ?? null;
+      paragraphs.push({ startSeconds, speaker: segment.speaker ?? null, pieces, lit: range !== undefined });
     } else {
-      last.cues.push(cue);
+      join(last.pieces, pieces);
       last.lit ||= range !== undefined;
     }
     length += segment.text.length;
@@ -123,4 +115,17 @@ function split(text: string, range: [number, number] | undefined): Piece[] {
     { text: text.slice(range[0], end), lit: true },
     { text: text.slice(end), lit: false },
   ].filter((piece) => piece.text !== '');
+}
+
+/** Appends a cue's pieces behind a space; words lit across the seam stay one piece. */
+function join(pieces: Piece[], more: Piece[]): void {
+  for (const [at, piece] of more.entries()) {
+    const last = pieces.at(-1);
+    const gap = at === 0 ? ' ' : '';
+    if (last?.lit === piece.lit) last.text += gap + piece.text;
+    else if (last && !last.lit) {
+      last.text += gap;
+      pieces.push(piece);
+    } else pieces.push({ ...piece, text: gap + piece.text });
+  }
 }

@@ -39,7 +39,7 @@ export function HistoryList({ creators, openId }: HistoryListProps) {
                   href={`/c/${slugOf(item.creator_id)}/${item.id}`}
                   aria-current={item.id === openId ? 'page' : undefined}
                 >
-                  <span className="row-dot" style={accentStyle(slugOf(item.creator_id))} aria-hidden="true" />
+                  <span className="row-dot accented" style={accentStyle(slugOf(item.creator_id))} aria-hidden="true" />
                   <span className="row-words">{item.title}</span>
                 </Link>
               </li>

@@ -13,7 +13,7 @@ export function Sidebar() {
   const { data: creators } = useCreators();
   const [, place] = useRoute('/c/:creator/:id?');
   return (
-    <div className="column">
+    <aside className="column" aria-label="Sidestage">
       <div className="column-head">
         <Link href="/" className="wordmark-link" aria-label="Sidestage, all creators">
           <Wordmark />
@@ -45,6 +45,6 @@ export function Sidebar() {
         <HistoryList creators={creators ?? []} openId={place?.id ?? null} />
       </nav>
       <AccountArea />
-    </div>
+    </aside>
   );
 }

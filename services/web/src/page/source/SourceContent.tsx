@@ -20,7 +20,7 @@ export default function SourceContent({ citation, citations, onStep, onClose }: 
             type="button"
             className="icon-button"
             aria-label="Citation before"
-            disabled={at <= 0}
+            aria-disabled={at <= 0}
             onClick={() => onStep(-1)}
           >
             <ChevronLeft aria-hidden="true" />
@@ -32,7 +32,7 @@ export default function SourceContent({ citation, citations, onStep, onClose }: 
             type="button"
             className="icon-button"
             aria-label="Next citation"
-            disabled={at >= citations.length - 1}
+            aria-disabled={at >= citations.length - 1}
             onClick={() => onStep(1)}
           >
             <ChevronRight aria-hidden="true" />

@@ -4,7 +4,15 @@ import { type PointerEvent, type ReactNode, useRef, useState } from 'react';
 const dragAwayPx = 120;
 
 /** A sheet over the lower two thirds; its handle drags it away. */
-export function SourceSheet({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
+export function SourceSheet({
+  title,
+  onClose,
+  children,
+}: {
+  title: string;
+  onClose: () => unknown;
+  children: ReactNode;
+}) {
   const [draggedPx, setDraggedPx] = useState(0);
   const from = useRef<number | null>(null);
   const onDown = (event: PointerEvent) => {

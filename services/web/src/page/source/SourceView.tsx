@@ -1,5 +1,5 @@
 import type { Citation } from '@sidestage/contracts';
-import { lazy, Suspense, useEffect, useRef } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
 import { useMedia, wideQuery } from '../hooks.js';
 import { Waiting } from '../ui/Waiting.js';
 import { SourceSheet } from './SourceSheet.js';
@@ -11,7 +11,7 @@ export interface SourceViewProps {
   /** All of the reply, in its order. */
   citations: Citation[];
   onStep: (by: 1 | -1) => void;
-  onClose: () => void;
+  onClose: () => unknown;
 }
 
 /** The source of an open citation: beside the conversation where there is room, else on a sheet over it. */
@@ -29,25 +29,14 @@ export function SourceView(props: SourceViewProps) {
       </SourceSheet>
     );
   }
-  return <SourcePanel {...props}>{content}</SourcePanel>;
+  return <SourcePanel>{content}</SourcePanel>;
 }
 
-function SourcePanel({ onClose, children }: SourceViewProps & { children: React.ReactNode }) {
+function SourcePanel({ children }: { children: ReactNode }) {
   const panel = useRef<HTMLElement>(null);
   useEffect(() => panel.current?.focus({ preventScroll: true }), []);
   return (
-    <aside
-      className="source-panel"
-      aria-label="Source"
-      tabIndex={-1}
-      ref={panel}
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape') return;
-        // Closing the source must not stop a reply as well.
-        event.preventDefault();
-        onClose();
-      }}
-    >
+    <aside className="source-panel" aria-label="Source" tabIndex={-1} ref={panel}>
       {children}
     </aside>
   );

@@ -31,15 +31,10 @@ export function TranscriptView({ segments, spot }: TranscriptViewProps) {
           )}
           <p>
             {paragraph.speaker && <strong className="speaker">{paragraph.speaker} </strong>}
-            {paragraph.cues.map((cue, place) => (
+            {paragraph.pieces.map((piece, order) =>
               // biome-ignore lint/suspicious/noArrayIndexKey: as above
-              <span key={place}>
-                {cue.pieces.map((piece, order) =>
-                  // biome-ignore lint/suspicious/noArrayIndexKey: as above
-                  piece.lit ? <mark key={order}>{piece.text}</mark> : piece.text,
-                )}{' '}
-              </span>
-            ))}
+              piece.lit ? <mark key={order}>{piece.text}</mark> : piece.text,
+            )}
           </p>
         </div>
       ))}

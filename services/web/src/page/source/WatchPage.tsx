@@ -4,7 +4,7 @@ import { problemOf } from '../api/problem.js';
 import { useCreator, useSource, useTitle, useTranscript } from '../hooks.js';
 import { moment } from '../model/quota.js';
 import { MenuButton } from '../shell/MenuButton.js';
-import { Avatar, accentStyle } from '../ui/Avatar.js';
+import { Avatar, usePageAccent } from '../ui/Avatar.js';
 import { NotFound } from '../ui/NotFound.js';
 import { Waiting } from '../ui/Waiting.js';
 import { Player } from './Player.js';
@@ -18,11 +18,12 @@ export default function WatchPage({ id }: { id: string }) {
   const { creator } = useCreator(source.data?.creator_id ?? null);
   const title = source.data?.title ?? transcript.data?.title;
   useTitle(title);
+  usePageAccent(creator?.slug);
   const failure = source.error ?? transcript.error;
   if (failure && problemOf(failure).code === 'not_found') return <NotFound what="This source" />;
   const address = source.data?.url ?? null;
   return (
-    <main className="watch" id="main" style={creator && accentStyle(creator.slug)}>
+    <main className="watch" id="main">
       <header className="bar">
         <MenuButton />
         {creator && (
