@@ -1,5 +1,5 @@
 import type { Citation, Problem } from '@sidestage/contracts';
-import { GroupCommit, inTransaction, type PgPool, withRetry } from '@sidestage/runtime';
+import { GroupCommit, inTransaction, isRetryable, type PgPool, withRetry } from '@sidestage/runtime';
 import type { OfferedTurn, TurnOutcome, TurnRow } from './turn-rows.js';
 
 /** How a turn ended. */
@@ -93,6 +93,16 @@ async function settleBatch(pool: PgPool, settlements: Settlement[]): Promise<Set
   });
 }
 
+/** One settlement by itself: what a batch does when one of its turns spoils it for the others. */
+async function settleAlone(pool: PgPool, settlement: Settlement): Promise<SettleResult | Error> {
+  try {
+    const [result] = await withRetry(() => settleBatch(pool, [settlement]), { attempts: 2 });
+    return result ?? new Error('no result for a settled turn');
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
 /**
  * Ends turns, many in one commit, each exactly once: the write is fenced by epoch and state. Releases the next turn of the conversation.
  * A retry after a lost connection may find its own write done: then `written` is false, and the sweeper announces what is stored.
@@ -103,7 +113,14 @@ export function makeTurnSettler(pool: PgPool, options: { maxWaitMs?: number } = 
     maxItems: 100,
     concurrency: 2,
     keyOf: (settlement) => settlement.conversation_id,
-    commit: (settlements) => withRetry(() => settleBatch(pool, settlements), { attempts: 4 }),
+    commit: async (settlements) => {
+      try {
+        return await withRetry(() => settleBatch(pool, settlements), { attempts: 4 });
+      } catch (error) {
+        if (isRetryable(error) || settlements.length === 1) throw error;
+        return Promise.all(settlements.map((settlement) => settleAlone(pool, settlement)));
+      }
+    },
   });
   return { settle: (settlement: Settlement) => group.add(settlement), drain: () => group.drain() };
 }

@@ -107,6 +107,7 @@ export function makeDispatcher({ redisUrl, logger }: { redisUrl: string; logger:
       const [oldest] = await jobs.getJobs(['waiting'], 0, 0, true);
       return {
         waiting: (counts.waiting ?? 0) + (counts.delayed ?? 0) + (counts.prioritized ?? 0),
+        delayed: counts.delayed ?? 0,
         running: counts.active ?? 0,
         oldest_seconds: oldest ? Math.max(0, Math.round((Date.now() - oldest.timestamp) / 1000)) : null,
       };

@@ -10,7 +10,13 @@ export interface Dispatcher {
   /** Where the jobs of these turns are. `running` has a live lock. */
   jobStates(turnIds: string[]): Promise<Map<string, 'missing' | 'queued' | 'running'>>;
   /** Counts of the queue; rejects when Redis is down. */
-  depth(): Promise<{ waiting: number; running: number; oldest_seconds: number | null }>;
+  depth(): Promise<{
+    waiting: number;
+    /** Of the waiting, those that may not run yet. */
+    delayed: number;
+    running: number;
+    oldest_seconds: number | null;
+  }>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,91 @@
+import { type ChatJob, queues } from '@sidestage/contracts';
+import { closeRedis, type Logger, makeRedis } from '@sidestage/runtime';
+import { queuePrefix } from '@sidestage/turns';
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import type { RunningJobs } from '../runs/running-jobs.js';
+import type { TurnRunner } from '../runs/turn-runner.js';
+
+export interface ChatConsumerOptions {
+  redisUrl: string;
+  concurrency: number;
+  run: TurnRunner;
+  running: RunningJobs;
+  logger: Logger;
+}
+
+/** Redis that is away is asked again after this, also for handing a job back. Milliseconds. */
+const retryMs = 500;
+const closeMs = 2_000;
+
+/** Takes jobs of the queue `chat` and hands each to the runner: a thin adapter, nothing behind it knows BullMQ. */
+export function makeChatConsumer({ redisUrl, concurrency, run, running, logger }: ChatConsumerOptions) {
+  const { name, payload, lockMs, stalledCheckMs, maxStalledCount } = queues.chat;
+  const redis = makeRedis(redisUrl, 'worker', logger);
+  let fetchedAt = performance.now();
+  let draining = false;
+
+  async function handle(job: Job<ChatJob>, token = ''): Promise<void> {
+    fetchedAt = performance.now();
+    if (draining) return giveBack(job, token);
+    const parsed = payload.safeParse(job.data);
+    if (!parsed.success) throw new UnrecoverableError(`unreadable payload: ${parsed.error.message}`);
+    const held = running.begin(job.id ?? parsed.data.turn_id);
+    try {
+      const outcome = await run(parsed.data, held);
+      if (outcome.kind === 'delayed') {
+        await job.moveToDelayed(Date.now() + outcome.delayMs, token);
+        throw new DelayedError();
+      }
+      if (outcome.kind === 'returned') return await giveBack(job, token);
+    } finally {
+      running.end(held);
+    }
+  }
+
+  /** Back to the line's head. Where Redis is away or the lock is lost the stalled check of another worker does it. */
+  async function giveBack(job: Job<ChatJob>, token: string): Promise<never> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, retryMs);
+    });
+    await Promise.race([job.moveToWait(token).catch(() => undefined), late]);
+    clearTimeout(timer);
+    throw new WaitingError();
+  }
+
+  const worker = new Worker<ChatJob>(name, handle, {
+    connection: redis,
+    prefix: queuePrefix,
+    concurrency,
+    lockDuration: lockMs,
+    stalledInterval: stalledCheckMs,
+    maxStalledCount,
+    runRetryDelay: retryMs,
+  });
+  worker.on('error', (error) => logger.debug({ err: error }, 'chat worker'));
+  worker.on('failed', (job, error) => logger.warn({ err: error, turn_id: job?.id }, 'job failed'));
+  worker.on('stalled', (jobId) => logger.warn({ turn_id: jobId }, 'job of a worker that is gone, put back'));
+  worker.on('locksRenewed', ({ jobIds }) => running.renewed(jobIds));
+  worker.on('lockRenewalFailed', (jobIds) => running.lost(jobIds));
+
+  return {
+    /** Milliseconds since a job was last fetched. */
+    get idleMs() {
+      return performance.now() - fetchedAt;
+    },
+    /** Takes no more jobs. */
+    async stopFetching(): Promise<void> {
+      draining = true;
+      await worker.pause(true);
+    },
+    async close(): Promise<void> {
+      // BullMQ's close waits for ever where Redis is away.
+      await Promise.race([
+        worker.close(true).catch(() => undefined),
+        new Promise((resolve) => setTimeout(resolve, closeMs).unref()),
+      ]);
+      await closeRedis(redis);
+    },
+  };
+}
+export type ChatConsumer = ReturnType<typeof makeChatConsumer>;

@@ -1,0 +1,90 @@
+import { type RetrievedPassage, retrievalSearchAnswer } from '@sidestage/contracts';
+import { type Breaker, BreakerOpenError, type Logger } from '@sidestage/runtime';
+
+export interface Found {
+  passages: RetrievedPassage[];
+  /** Ready sources that were looked through. */
+  sources: number;
+}
+
+export interface RetrievalQuery {
+  tenant_id: string;
+  creator_id: string;
+  query: string;
+  limit: number;
+}
+
+export interface SearchTrace {
+  requestId: string | null;
+  traceparent: string | null;
+}
+
+export interface RetrievalClientOptions {
+  url: string;
+  token: string;
+  /** For the whole search, a second try included. Milliseconds. */
+  timeoutMs: number;
+  breaker: Breaker;
+  logger: Logger;
+}
+
+/** A refused connection is known at once: another try fits within the deadline only then. */
+const quickFailure = 0.25;
+
+/**
+ * Asks the retrieval service under a deadline and its own breaker. Resolves with null when it is down or slow: the answer is then given
+ * without grounding. Rejects only with the caller's abort.
+ */
+export function makeRetrievalClient(options: RetrievalClientOptions) {
+  const address = new URL('/internal/search', options.url);
+
+  async function ask(query: RetrievalQuery, trace: SearchTrace, signal: AbortSignal): Promise<Found> {
+    const response = await fetch(address, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${options.token}`,
+        ...(trace.requestId && { 'x-request-id': trace.requestId }),
+        ...(trace.traceparent && { traceparent: trace.traceparent }),
+      },
+      body: JSON.stringify(query),
+      signal,
+    });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(`retrieval answered ${response.status}`);
+    }
+    const { passages, sources_searched } = retrievalSearchAnswer.parse(await response.json());
+    return { passages, sources: sources_searched };
+  }
+
+  async function askTwice(query: RetrievalQuery, trace: SearchTrace, signal: AbortSignal): Promise<Found> {
+    const startedAt = performance.now();
+    try {
+      return await ask(query, trace, signal);
+    } catch (error) {
+      const quick = performance.now() - startedAt < options.timeoutMs * quickFailure;
+      if (!quick || signal.aborted) throw error;
+      return ask(query, trace, signal);
+    }
+  }
+
+  return {
+    async search(query: RetrievalQuery, trace: SearchTrace, signal: AbortSignal): Promise<Found | null> {
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]);
+      try {
+        return await options.breaker.run(
+          () => askTwice(query, trace, limited),
+          () => signal.aborted,
+        );
+      } catch (error) {
+        signal.throwIfAborted();
+        const line = { err: error, request_id: trace.requestId };
+        if (error instanceof BreakerOpenError) options.logger.debug(line, 'retrieval is not asked');
+        else options.logger.warn(line, 'retrieval failed, answering without grounding');
+        return null;
+      }
+    },
+  };
+}
+export type RetrievalClient = ReturnType<typeof makeRetrievalClient>;
