@@ -146,7 +146,7 @@ export async function build() {
     'web',
     'build the page',
     pages,
-    ['services/web/dist/main.js'],
+    ['services/web/dist/server/main.js'],
     ['--filter', '@sidestage/web', 'build'],
   );
 }

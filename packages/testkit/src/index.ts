@@ -1,6 +1,12 @@
 export { cacheFolder } from './config.js';
 export { makeTestDatabase, type TestDatabase } from './database.js';
+export { type FleetOptions, startFleet, type TestFleet } from './fleet.js';
+export type { FleetProcess, FleetService } from './fleet-process.js';
+export { expectNoConnections, watchHandles } from './leaks.js';
 export * from './model-servers/index.js';
 export { startTestParts, type TestParts } from './parts.js';
 export { makeTestRedis, type TestRedis } from './redis.js';
+export { type OpenSocketOptions, openSocket, type SocketMessage, type TestSocket } from './socket.js';
+export { collectSse, readSse, type SseEvent } from './sse.js';
 export { waitFor } from './wait-for.js';
+export { startWeaviate, type TestWeaviate, weaviateMissing } from './weaviate.js';

@@ -5,7 +5,7 @@
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  options: { timeoutMs?: number; everyMs?: number; what?: string } = {},
+  options: { timeoutMs?: number; everyMs?: number; what?: string | (() => string) } = {},
 ): Promise<NonNullable<Exclude<T, false>>> {
   const { timeoutMs = 10_000, everyMs = 20, what = condition.toString() } = options;
   const end = performance.now() + timeoutMs;
@@ -18,7 +18,9 @@ export async function waitFor<T>(
       lastError = error;
     }
     if (performance.now() > end) {
-      throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`, { cause: lastError });
+      throw new Error(`waited ${timeoutMs} ms in vain for: ${typeof what === 'string' ? what : what()}`, {
+        cause: lastError,
+      });
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }

@@ -17,6 +17,14 @@ const PORT_VARIABLES: Record<ServiceName, string> = {
   web: 'WEB_PORT',
 };
 
+/** What Node runs, below the service's folder. */
+const ENTRIES: Record<ServiceName, string> = {
+  gateway: 'dist/main.js',
+  'chat-worker': 'dist/main.js',
+  retrieval: 'dist/main.js',
+  web: 'dist/server/main.js',
+};
+
 interface Member {
   name: string;
   service: ServiceName;
@@ -48,7 +56,7 @@ export function planFleet(config: LauncherConfig, addresses: FleetAddresses): Se
   const withPool = planned.filter(({ service }) => service !== 'web').length;
   return planned.map(({ name, service, port }) => ({
     name,
-    entry: join(config.root, 'services', service, 'dist', 'main.js'),
+    entry: join(config.root, 'services', service, ENTRIES[service]),
     port,
     log: join(config.dataDir, 'logs', `${name}.log`),
     cwd: config.root,

@@ -34,7 +34,7 @@ function isOurs(entry: RunEntry): boolean {
   if (command === undefined) return false;
   if (entry.name === 'redis') return /(redis|valkey)-server/.test(command) && command.includes(`:${entry.port}`);
   const service = entry.name.replace(/-\d+$/, '');
-  return command.includes(`services/${service}/dist/main.js`);
+  return command.includes(`/services/${service}/dist/`);
 }
 
 /** Ends what a start that was killed together with its guardian left running; gives how many there were. */
