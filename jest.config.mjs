@@ -1,3 +1,13 @@
+const transform = (tsx) => ({
+  jsc: {
+    target: 'es2023',
+    parser: { syntax: 'typescript', tsx },
+    ...(tsx ? { transform: { react: { runtime: 'automatic' } } } : {}),
+  },
+  module: { type: 'es6' },
+  sourceMaps: 'inline',
+});
+
 /** Tests of one kind. ESM throughout: run with NODE_OPTIONS=--experimental-vm-modules. */
 const project = (displayName, testMatch, testPathIgnorePatterns = []) => ({
   displayName,
@@ -7,22 +17,11 @@ const project = (displayName, testMatch, testPathIgnorePatterns = []) => ({
   extensionsToTreatAsEsm: ['.ts', '.tsx'],
   resolver: '<rootDir>/scripts/jest/resolver.cjs',
   modulePathIgnorePatterns: ['<rootDir>/.sidestage'],
-  transform: {
-    '^.+\\.tsx?$': [
-      '@swc/jest',
-      {
-        jsc: {
-          target: 'es2023',
-          parser: { syntax: 'typescript', tsx: false, decorators: false },
-        },
-        module: { type: 'es6' },
-        sourceMaps: 'inline',
-      },
-    ],
-  },
+  transform: { '^.+\\.ts$': ['@swc/jest', transform(false)], '^.+\\.tsx$': ['@swc/jest', transform(true)] },
 });
 
-const fleetTests = '\\.fleet\\.test\\.ts$';
+/** Whole fleets and browsers: one at a time. */
+const fleetTests = ['\\.fleet\\.test\\.ts$', '/e2e/'];
 
 export default {
   globalSetup: '<rootDir>/scripts/jest/global-setup.mjs',
@@ -30,8 +29,11 @@ export default {
   testTimeout: 30_000,
   maxWorkers: 2,
   projects: [
-    project('unit', ['<rootDir>/packages/*/src/**/*.test.ts'], [fleetTests]),
-    project('service', ['<rootDir>/services/*/src/**/*.test.ts'], [fleetTests]),
-    project('fleet', ['<rootDir>/{packages,services}/*/src/**/*.fleet.test.ts']),
+    project('unit', ['<rootDir>/packages/*/src/**/*.test.{ts,tsx}'], fleetTests),
+    project('service', ['<rootDir>/services/*/src/**/*.test.{ts,tsx}'], fleetTests),
+    project('fleet', [
+      '<rootDir>/{packages,services}/*/src/**/*.fleet.test.ts',
+      '<rootDir>/services/*/src/e2e/**/*.test.ts',
+    ]),
   ],
 };

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedRedis, findFreePort, startRedis } from '@sidestage/embedded';
+import { cacheFolder } from './config.js';
 
 export interface TestRedis {
   readonly url: string;
@@ -26,7 +27,9 @@ export interface TestRedis {
 export async function makeTestRedis(options: { appendonly?: boolean } = {}): Promise<TestRedis> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sidestage-redis-'));
   const port = await findFreePort();
-  const start = (): Promise<EmbeddedRedis> => startRedis({ dataDir, port, appendonly: options.appendonly === true });
+  const toolsDir = join(cacheFolder(), 'tools');
+  const start = (): Promise<EmbeddedRedis> =>
+    startRedis({ dataDir, port, toolsDir, appendonly: options.appendonly === true });
   let server = await start();
   return {
     url: server.url,
