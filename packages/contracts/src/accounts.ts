@@ -7,7 +7,7 @@ export type Role = z.infer<typeof roleSchema>;
 
 const email = z.email().max(254);
 const password = text(8, 200);
-const refreshToken = z.string().min(16).max(512);
+const refreshToken = text(16, 512);
 
 /** `POST /api/v1/auth/register`. With a guest's access token as credential, the guest becomes this account and keeps its conversations. */
 export const registerBody = z.object({
@@ -19,8 +19,8 @@ export const registerBody = z.object({
 
 /** `POST /api/v1/auth/login`. `guest_refresh_token` moves that guest's conversations to the account. */
 export const loginBody = z.object({
-  email: z.string().max(254),
-  password: z.string().max(200),
+  email: text(1, 254),
+  password: text(1, 200),
   guest_refresh_token: refreshToken.optional(),
 });
 export const refreshBody = z.object({ refresh_token: refreshToken });

@@ -117,6 +117,8 @@ export const historyMessageSchema = z.object({
   citations: z.array(citationSchema).optional(),
   grounded: z.boolean().optional(),
   feedback: z.enum(['up', 'down']).nullable().optional(),
+  /** What the fan wrote beside it: shown to the creator's owner. */
+  feedback_comment: z.string().optional(),
   error: problemSchema.optional(),
   created_at: timestamp,
   status: z.enum(turnStatuses),

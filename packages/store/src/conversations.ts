@@ -22,6 +22,13 @@ export interface OwnedConversationRow extends ConversationRow {
   creator_owner_id: string | null;
 }
 
+/** As a creator's owner sees it. */
+export interface RatedConversationRow extends ConversationRow {
+  /** Replies rated up and down. */
+  feedback_up: number;
+  feedback_down: number;
+}
+
 interface HistoryRow {
   id: string;
   ordinal: number;
@@ -33,6 +40,7 @@ interface HistoryRow {
   grounded: boolean | null;
   problem: Problem | null;
   feedback: 'up' | 'down' | null;
+  feedback_comment: string | null;
   accepted_at: Date;
   ended_at: Date | null;
 }
@@ -42,6 +50,8 @@ export interface HistoryQuery {
   cursor?: string;
   /** `newest` begins with the last lines and pages back; lines within a page are oldest first either way. */
   order: 'oldest' | 'newest';
+  /** What a fan wrote beside a thumb: for the creator's owner. */
+  withComments: boolean;
 }
 
 const columns = 'c.id, c.tenant_id, c.creator_id, c.principal, c.end_user_id, c.title, c.created_at, c.last_message_at';
@@ -60,22 +70,41 @@ export function makeConversationRepository(database: Pick<Database, 'asTenant'>)
       });
     },
 
-    /** Of one principal or of one creator, the last used first. */
+    /** Of one principal (and of one of its end users), the last used first. */
     list(
       tenantId: string,
-      of: { principal: string; endUserId?: string } | { creatorId: string },
+      of: { principal: string; endUserId?: string },
       query: { limit: number; cursor?: string },
     ): Promise<{ rows: ConversationRow[]; next_cursor: string | null }> {
       const before = readTimeCursor(query.cursor);
-      const [column, value, endUserId] =
-        'principal' in of ? ['principal', of.principal, of.endUserId ?? null] : ['creator_id', of.creatorId, null];
       return database.asTenant(tenantId, async (client) => {
         const { rows } = await client.query<ConversationRow & { cursor_at: string }>(
           `SELECT ${columns}, c.last_message_at::text AS cursor_at FROM conversations c
-           WHERE c.${column} = $1 AND ($2::text IS NULL OR c.end_user_id = $2)
+           WHERE c.principal = $1 AND ($2::text IS NULL OR c.end_user_id = $2)
              AND ($3::timestamptz IS NULL OR (c.last_message_at, c.id) < ($3::timestamptz, $4::uuid))
            ORDER BY c.last_message_at DESC, c.id DESC LIMIT $5`,
-          [value, endUserId, before?.at ?? null, before?.id ?? null, query.limit + 1],
+          [of.principal, of.endUserId ?? null, before?.at ?? null, before?.id ?? null, query.limit + 1],
+        );
+        return toPage(rows, query.limit);
+      });
+    },
+
+    /** With one creator, the last used first, and how its replies were rated. */
+    listOfCreator(
+      tenantId: string,
+      creatorId: string,
+      query: { limit: number; cursor?: string },
+    ): Promise<{ rows: RatedConversationRow[]; next_cursor: string | null }> {
+      const before = readTimeCursor(query.cursor);
+      return database.asTenant(tenantId, async (client) => {
+        const { rows } = await client.query<RatedConversationRow & { cursor_at: string }>(
+          `SELECT ${columns}, c.last_message_at::text AS cursor_at, rated.up AS feedback_up, rated.down AS feedback_down
+           FROM conversations c CROSS JOIN LATERAL (
+             SELECT count(*) FILTER (WHERE t.feedback = 'up')::int AS up, count(*) FILTER (WHERE t.feedback = 'down')::int AS down
+             FROM turns t WHERE t.tenant_id = c.tenant_id AND t.conversation_id = c.id) rated
+           WHERE c.creator_id = $1 AND ($2::timestamptz IS NULL OR (c.last_message_at, c.id) < ($2::timestamptz, $3::uuid))
+           ORDER BY c.last_message_at DESC, c.id DESC LIMIT $4`,
+          [creatorId, before?.at ?? null, before?.id ?? null, query.limit + 1],
         );
         return toPage(rows, query.limit);
       });
@@ -117,13 +146,13 @@ async function readHistory(
 ): Promise<{ items: HistoryMessage[]; next_cursor: string | null }> {
   const backwards = query.order === 'newest';
   const { rows } = await client.query<HistoryRow>(
-    `SELECT id, ordinal, state, outcome, message, reply_text, citations, grounded, problem, feedback, accepted_at, ended_at
+    `SELECT id, ordinal, state, outcome, message, reply_text, citations, grounded, problem, feedback, feedback_comment, accepted_at, ended_at
      FROM turns WHERE conversation_id = $1 AND ($2::int IS NULL OR ordinal ${backwards ? '<=' : '>='} $2)
      ORDER BY ordinal ${backwards ? 'DESC' : ''} LIMIT $3`,
     [conversationId, cursor?.ordinal ?? null, query.limit + 1],
   );
   const placed = rows.flatMap((row) => {
-    const lines = linesOf(row).map((message, line) => ({ ordinal: row.ordinal, line, message }));
+    const lines = linesOf(row, query.withComments).map((message, line) => ({ ordinal: row.ordinal, line, message }));
     return backwards ? lines.reverse() : lines;
   });
   const isPast = (ordinal: number, line: number) =>
@@ -146,7 +175,7 @@ export function turnStatus(state: TurnState, outcome: TurnOutcome | null): TurnS
 }
 
 /** A turn's lines: the fan's, and the creator's once it has ended with a reply or a problem. */
-function linesOf(row: HistoryRow): HistoryMessage[] {
+function linesOf(row: HistoryRow, withComments: boolean): HistoryMessage[] {
   const status = turnStatus(row.state, row.outcome);
   const fan: HistoryMessage = {
     id: `${row.id}:fan`,
@@ -166,6 +195,7 @@ function linesOf(row: HistoryRow): HistoryMessage[] {
     citations: row.citations ?? [],
     grounded: row.grounded ?? false,
     feedback: row.feedback,
+    ...(withComments && row.feedback_comment && { feedback_comment: row.feedback_comment }),
     created_at: (row.ended_at ?? row.accepted_at).toISOString(),
     status,
   };

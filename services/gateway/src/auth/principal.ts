@@ -10,6 +10,8 @@ export interface Principal {
   /** Account id; null for an API key. */
   userId: string | null;
   guest: boolean;
+  /** The login (refresh token family) an account's token belongs to; null for an API key. */
+  sessionId: string | null;
   /** When the credential ends, ms since the epoch; null for an API key. */
   expiresAt: number | null;
 }

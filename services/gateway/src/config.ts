@@ -1,0 +1,148 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import { applyPolicy, defaultPolicy, type Policy } from '@sidestage/contracts';
+import {
+  ConfigError,
+  commonEnv,
+  databaseUrl,
+  flag,
+  integer,
+  list,
+  parseEnv,
+  port,
+  postgresEnv,
+  redisEnv,
+  redisUrl,
+  url,
+} from '@sidestage/runtime';
+import { z } from 'zod';
+
+const shape = {
+  ...commonEnv,
+  ...postgresEnv,
+  ...redisEnv,
+  PORT: port.default(8000),
+  JWT_SECRET_KEY: z.string('name a secret of at least 32 characters (`npm start` makes one)').min(32),
+  RETRIEVAL_URL: url.default('http://127.0.0.1:8010'),
+  /** Shared by gateway, workers and retrieval. */
+  RETRIEVAL_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  PUBLIC_WEB_URL: url.default('http://localhost:3000'),
+  CORS_ORIGINS: list.default([]),
+  GUESTS: flag.default(true),
+  AUTH_RATE_PER_MINUTE: integer(1, 1_000_000).default(30),
+  ANON_RATE_PER_MINUTE: integer(1, 1_000_000).default(120),
+  RATE_LIMIT_PER_MINUTE: integer(1, 1_000_000).default(defaultPolicy.tiers.enterprise.per_minute),
+  RATE_LIMIT_PER_HOUR: integer(1, 10_000_000).default(defaultPolicy.tiers.enterprise.per_hour),
+  ASYNC_CONCURRENCY_LIMIT: integer(1, 100_000).default(1000),
+  WEBSOCKET_MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
+  REQUEST_TIMEOUT_MS: integer(100, 600_000).default(30_000),
+  TURN_DEADLINE_MS: integer(1000, 3_600_000).default(180_000),
+  /** Seconds. */
+  CONFIG_CACHE_TTL: integer(0, 5).default(5),
+  CACHE_ENABLED: flag.default(true),
+  BREAKER_ERROR_PERCENT: integer(1, 100).default(50),
+  BREAKER_RESET_MS: integer(100, 3_600_000).default(60_000),
+  /** Proxies in front whose X-Forwarded-For is believed. */
+  TRUST_PROXY_HOPS: integer(0, 10).default(0),
+};
+
+/** Words of secrets that stand in examples and in other people's repositories. */
+const shippedSecret = /change.?me|example|default|your[-_ ]|secret[-_ ]?key|development|insecure|password|^(.)\1+$/i;
+const shippedPasswords = new Set(['', 'sidestage', 'postgres', 'password', 'changeme']);
+
+/** A production gateway does not start on a secret that others know. */
+function refuseShippedSecrets(env: { JWT_SECRET_KEY: string; RETRIEVAL_TOKEN?: string; DATABASE_URL: string }): void {
+  const problems: string[] = [];
+  if (shippedSecret.test(env.JWT_SECRET_KEY))
+    problems.push(
+      'JWT_SECRET_KEY is a shipped or guessable secret: in production make one with `openssl rand -hex 32`',
+    );
+  if (!env.RETRIEVAL_TOKEN || shippedSecret.test(env.RETRIEVAL_TOKEN))
+    problems.push('RETRIEVAL_TOKEN is not set or shipped: in production make one with `openssl rand -hex 32`');
+  if (shippedPasswords.has(decodeURIComponent(new URL(env.DATABASE_URL).password)))
+    problems.push('POSTGRES_PASSWORD is empty or shipped: choose one for production');
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** The page may be opened by either name of this machine. */
+function ownOrigins(publicWebUrl: string): string[] {
+  const own = new URL(publicWebUrl);
+  if (own.hostname !== 'localhost') return [own.origin];
+  const byNumber = new URL(publicWebUrl);
+  byNumber.hostname = '127.0.0.1';
+  return [own.origin, byNumber.origin];
+}
+
+export interface GatewayConfig {
+  production: boolean;
+  debug: boolean;
+  logLevel: string;
+  host: string;
+  port: number;
+  databaseUrl: string;
+  pool: { max: number; idleMs: number; waitMs: number; fleetMax: number; fleetMin: number };
+  redisUrl: string;
+  jwtKey: KeyObject;
+  retrievalUrl: string;
+  retrievalToken: string;
+  publicWebUrl: string;
+  /** The page's own and CORS_ORIGINS; tenants may add theirs. */
+  origins: readonly string[];
+  guests: boolean;
+  authRatePerMinute: number;
+  anonymousRatePerMinute: number;
+  /** In force where a tenant has no policy of its own. */
+  defaultPolicy: Policy;
+  concurrencyLimit: number;
+  maxConnections: number;
+  requestTimeoutMs: number;
+  turnDeadlineMs: number;
+  configCacheMs: number;
+  cacheEnabled: boolean;
+  breaker: { errorPercent: number; resetMs: number };
+  trustProxyHops: number;
+  /** Processes that share DB_POOL_MAX. */
+  fleetProcesses: number;
+}
+
+/** Reads the gateway's settings once. Throws ConfigError that names each bad variable. */
+export function readConfig(variables: Record<string, string | undefined>): Readonly<GatewayConfig> {
+  const env = parseEnv(shape, variables);
+  const database = databaseUrl(env);
+  if (env.ENVIRONMENT === 'production') refuseShippedSecrets({ ...env, DATABASE_URL: database });
+  return Object.freeze({
+    production: env.ENVIRONMENT === 'production',
+    debug: env.DEBUG,
+    logLevel: env.LOG_LEVEL,
+    host: env.HOST,
+    port: env.PORT,
+    databaseUrl: database,
+    pool: {
+      max: Math.max(2, Math.floor(env.DB_POOL_MAX / env.FLEET_PROCESSES)),
+      idleMs: env.DB_POOL_IDLE_MS,
+      waitMs: env.DB_POOL_WAIT_MS,
+      fleetMax: env.DB_POOL_MAX,
+      fleetMin: env.DB_POOL_MIN,
+    },
+    redisUrl: redisUrl(env),
+    jwtKey: createSecretKey(Buffer.from(env.JWT_SECRET_KEY, 'utf8')),
+    retrievalUrl: env.RETRIEVAL_URL.replace(/\/$/, ''),
+    retrievalToken: env.RETRIEVAL_TOKEN ?? '',
+    publicWebUrl: env.PUBLIC_WEB_URL.replace(/\/$/, ''),
+    origins: [...new Set([...ownOrigins(env.PUBLIC_WEB_URL), ...env.CORS_ORIGINS])],
+    guests: env.GUESTS,
+    authRatePerMinute: env.AUTH_RATE_PER_MINUTE,
+    anonymousRatePerMinute: env.ANON_RATE_PER_MINUTE,
+    defaultPolicy: applyPolicy(defaultPolicy, {
+      tiers: { enterprise: { per_minute: env.RATE_LIMIT_PER_MINUTE, per_hour: env.RATE_LIMIT_PER_HOUR } },
+    }),
+    concurrencyLimit: env.ASYNC_CONCURRENCY_LIMIT,
+    maxConnections: env.WEBSOCKET_MAX_CONNECTIONS,
+    requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+    turnDeadlineMs: env.TURN_DEADLINE_MS,
+    configCacheMs: env.CACHE_ENABLED ? env.CONFIG_CACHE_TTL * 1000 : 0,
+    cacheEnabled: env.CACHE_ENABLED,
+    breaker: { errorPercent: env.BREAKER_ERROR_PERCENT, resetMs: env.BREAKER_RESET_MS },
+    trustProxyHops: env.TRUST_PROXY_HOPS,
+    fleetProcesses: env.FLEET_PROCESSES,
+  });
+}
