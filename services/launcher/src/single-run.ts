@@ -18,7 +18,7 @@ export function claimDataFolder(dataDir: string): () => void {
       writeFileSync(file, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
       return () => rmSync(file, { force: true });
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const pid = Number(readFileSync(file, 'utf8'));
     if (pid !== process.pid && commandOf(pid)?.includes('launcher')) {

@@ -1,0 +1,56 @@
+import { describe, expect, test } from '@jest/globals';
+import { readConfig } from './config.js';
+import { planFleet, wantedPorts } from './fleet-plan.js';
+
+const addresses = {
+  databaseUrl: 'postgres://d',
+  redisUrl: 'redis://r',
+  jwtSecret: 'j'.repeat(40),
+  retrievalToken: 't',
+};
+
+describe('the launcher’s settings', () => {
+  test('start the whole fleet on the documented ports when nothing is set', () => {
+    const config = readConfig({}, []);
+    expect(wantedPorts(config).map(({ name, port }) => `${name} ${port}`)).toEqual([
+      'gateway 8000',
+      'chat-worker-1 8001',
+      'chat-worker-2 8002',
+      'retrieval 8010',
+      'web 3000',
+    ]);
+    expect(config.databaseUrl).toBeUndefined();
+    expect(config.redisUrl).toBeUndefined();
+  });
+
+  test('name the variable, what was read and what is allowed', () => {
+    expect(() => readConfig({ WEB_PORT: 'blue' }, [])).toThrow(/WEB_PORT is "blue": must be a whole number/);
+    expect(() => readConfig({}, ['--only', 'gatway'])).toThrow(/--only is "gatway": must be one or more of gateway/);
+  });
+
+  test('take an empty value for none, so that a copied .env.example changes nothing', () => {
+    const config = readConfig({ DATABASE_URL: '', DB_HOST: '', REDIS_URL: '', RETRIEVAL_URL: '' }, []);
+    expect(config.databaseUrl).toBeUndefined();
+    expect(planFleet(config, addresses)[0]?.env.RETRIEVAL_URL).toBe('http://127.0.0.1:8010');
+  });
+
+  test('give PORT to a lone service and ignore it for a fleet', () => {
+    expect(readConfig({ PORT: '9000' }, ['--only', 'retrieval']).ports.retrieval).toBe(9000);
+    const fleet = readConfig({ PORT: '9000' }, []);
+    expect(fleet.ports.gateway).toBe(8000);
+    expect(fleet.ignoredPort).toBe(9000);
+  });
+
+  test('tell each process its own port and how many share the pool', () => {
+    const fleet = planFleet(readConfig({ PORT: '9000', GATEWAY_PORT: '8100' }, []), addresses);
+    const told = fleet.map(({ name, env }) => `${name} ${env.PORT} ${env.FLEET_PROCESSES}`);
+    expect(told).toEqual([
+      'retrieval 8010 4',
+      'chat-worker-1 8001 4',
+      'chat-worker-2 8002 4',
+      'gateway 8100 4',
+      'web 3000 4',
+    ]);
+    expect(new Set(fleet.map(({ env }) => env.JWT_SECRET_KEY))).toEqual(new Set([addresses.jwtSecret]));
+  });
+});
