@@ -30,18 +30,15 @@ export interface PassageRow {
   source_kind: SourceView['kind'];
 }
 
-export interface VectorRow {
-  passage_id: string;
-  source_id: string;
-  part: number;
-  vector: Float32Array;
-}
-
-/** How well a passage's words match, by PostgreSQL's full text. */
-export interface TextHit {
-  passage_id: string;
-  source_id: string;
-  rank: number;
+/** A passage with what an index keeps of it. */
+export interface IndexedPassageRow {
+  id: string;
+  /** Stems (stop words are not among them) with how often each stands in it. */
+  lexemes: { lexeme: string; count: number }[];
+  /** The passage's vector; of length 0 when it has none of this model. */
+  whole: Float32Array;
+  /** The vectors of its small windows. */
+  small: Float32Array[];
 }
 
 /** The vector of a packed column. Copied: the driver's buffer may lie at any address, and is shared. */
@@ -74,15 +71,30 @@ export function makePassageRepository(pool: PgPool) {
       return rows;
     },
 
-    /** The vectors of one model of one source, passages in order. */
-    async vectors(source: { tenant_id: string; source_id: string }, model: string): Promise<VectorRow[]> {
-      const { rows } = await pool.query<Omit<VectorRow, 'vector'> & { vector: Buffer }>(
-        `SELECT v.passage_id, p.source_id, v.part, v.vector FROM passages p
-         JOIN passage_vectors v ON v.tenant_id = p.tenant_id AND v.passage_id = p.id AND v.model = $3
-         WHERE p.tenant_id = $1 AND p.source_id = $2 ORDER BY p.ordinal, v.part`,
+    /** The passages of a source in order, with words and the vectors of one model. */
+    async indexed(source: { tenant_id: string; source_id: string }, model: string): Promise<IndexedPassageRow[]> {
+      const { rows } = await pool.query<{ id: string; words: string[]; counts: number[]; vectors: Buffer[] | null }>(
+        `SELECT p.id, w.words, w.counts, v.vectors FROM passages p
+         CROSS JOIN LATERAL (SELECT coalesce(array_agg(lexeme), '{}') AS words, coalesce(array_agg(cardinality(positions)), '{}') AS counts
+                             FROM unnest(p.search)) w
+         LEFT JOIN LATERAL (SELECT array_agg(vector ORDER BY part) AS vectors FROM passage_vectors
+                            WHERE tenant_id = p.tenant_id AND passage_id = p.id AND model = $3) v ON true
+         WHERE p.tenant_id = $1 AND p.source_id = $2 ORDER BY p.ordinal`,
         [source.tenant_id, source.source_id, model],
       );
-      return rows.map((row) => ({ ...row, vector: unpackVector(row.vector) }));
+      return rows.map(({ id, words, counts, vectors }) => {
+        const [whole = new Float32Array(), ...small] = (vectors ?? []).map(unpackVector);
+        return { id, lexemes: words.map((lexeme, at) => ({ lexeme, count: counts[at] ?? 1 })), whole, small };
+      });
+    },
+
+    /** The stems of a question in a full-text configuration (textConfiguration), stop words left out. */
+    async lexemes(question: string, configuration: string): Promise<string[]> {
+      const { rows } = await pool.query<{ lexemes: string[] }>(
+        'SELECT tsvector_to_array(to_tsvector($2::regconfig, $1)) AS lexemes',
+        [question, configuration],
+      );
+      return rows[0]?.lexemes ?? [];
     },
 
     /** Passages by id, of this creator only, in no order. Those of deleted sources are not there. */
@@ -97,33 +109,11 @@ export function makePassageRepository(pool: PgPool) {
       return rows;
     },
 
-    /** The passages of a source in order. */
-    async ofSource(source: { tenant_id: string; source_id: string }): Promise<PassageRow[]> {
-      const { rows } = await pool.query<PassageRow>(
-        `SELECT p.id, p.tenant_id, p.creator_id, p.source_id, p.ordinal, p.text, p.start_seconds, p.end_seconds, p.segments,
-                s.title AS source_title, s.url AS source_url, s.kind AS source_kind
-         FROM passages p JOIN sources s ON s.tenant_id = p.tenant_id AND s.id = p.source_id
-         WHERE p.tenant_id = $1 AND p.source_id = $2 ORDER BY p.ordinal`,
+    /** The texts of a source's passages, in order. */
+    async ofSource(source: { tenant_id: string; source_id: string }): Promise<{ id: string; text: string }[]> {
+      const { rows } = await pool.query<{ id: string; text: string }>(
+        'SELECT id, text FROM passages WHERE tenant_id = $1 AND source_id = $2 ORDER BY ordinal',
         [source.tenant_id, source.source_id],
-      );
-      return rows;
-    },
-
-    /** Full text over any of the words, best first. `configuration` is textConfiguration's. */
-    async matchingText(
-      { tenant_id, creator_id }: CreatorRef,
-      words: string[],
-      configuration: string,
-      limit: number,
-    ): Promise<TextHit[]> {
-      if (words.length === 0) return [];
-      const { rows } = await pool.query<TextHit>(
-        `WITH asked AS (SELECT string_agg(quote_literal(lexeme), ' | ')::tsquery AS query
-                        FROM unnest(to_tsvector($4::regconfig, $3)) AS t(lexeme, positions, weights))
-         SELECT p.id AS passage_id, p.source_id, ts_rank_cd(p.search, asked.query, 1) AS rank FROM passages p, asked
-         WHERE p.tenant_id = $1 AND p.creator_id = $2 AND asked.query IS NOT NULL AND p.search @@ asked.query
-         ORDER BY rank DESC, p.id LIMIT $5`,
-        [tenant_id, creator_id, words.join(' '), configuration, limit],
       );
       return rows;
     },
@@ -138,15 +128,6 @@ export function makePassageRepository(pool: PgPool) {
         [after, limit],
       );
       return rows;
-    },
-
-    /** Which of these sources still have passages beginning with this one. */
-    async stillThere(tenantId: string, firstPassageIds: string[]): Promise<Set<string>> {
-      const { rows } = await pool.query<{ id: string }>(
-        'SELECT id FROM passages WHERE tenant_id = $1 AND id = ANY($2::uuid[])',
-        [tenantId, firstPassageIds],
-      );
-      return new Set(rows.map((row) => row.id));
     },
   };
 }

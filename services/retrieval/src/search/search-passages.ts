@@ -1,0 +1,134 @@
+import {
+  citationUrl,
+  type RetrievedPassage,
+  type retrievalSearchAnswer,
+  retrievedPassageSchema,
+} from '@sidestage/contracts';
+import type { EmbeddingModel } from '@sidestage/models';
+import type { Logger, Metrics } from '@sidestage/runtime';
+import { type CreatorRef, type PassageRepository, type PassageRow, textConfiguration } from '@sidestage/store';
+import type { z } from 'zod';
+import type { IndexHit, IndexQuery, PassageIndex } from '../index/passage-index.js';
+import { analyseQuery } from '../index/query-analysis.js';
+import { makeQueryVectors } from './query-vectors.js';
+
+export interface SearchRequest extends CreatorRef {
+  query: string;
+  /** 1 to 50 */
+  limit: number;
+}
+export type SearchAnswer = z.infer<typeof retrievalSearchAnswer>;
+const segmentsSchema = retrievedPassageSchema.shape.segments;
+
+export interface SearchOptions {
+  passages: Pick<PassageRepository, 'scope' | 'lexemes' | 'byIds'>;
+  embeddings: EmbeddingModel;
+  /** Asked in this order: the next answers when one cannot. */
+  indexes: readonly PassageIndex[];
+  publicWebUrl: string;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+/** A passage that holds what the question quotes comes before those that only mean the same. */
+const phraseBonus = 0.25;
+
+/** Finds the passages of one creator that answer a question. */
+export function makeSearch(
+  options: SearchOptions,
+): (request: SearchRequest, requestId?: string) => Promise<SearchAnswer> {
+  const { passages, logger } = options;
+  const vectorOf = makeQueryVectors(options.embeddings, options.metrics);
+
+  async function vectorOrNull(question: string, requestId: string | undefined): Promise<Float32Array | null> {
+    try {
+      return await vectorOf(question);
+    } catch (error) {
+      logger.warn({ err: error, request_id: requestId }, 'the question could not be embedded: searching by words');
+      return null;
+    }
+  }
+
+  async function askIndexes(
+    query: IndexQuery,
+    requestId?: string,
+  ): Promise<{ hits: IndexHit[]; kind: PassageIndex['kind'] }> {
+    let failure: unknown = new Error('no index is set up');
+    for (const index of options.indexes) {
+      try {
+        return { hits: await index.search(query), kind: index.kind };
+      } catch (error) {
+        failure = error;
+        logger.warn({ err: error, index: index.kind, request_id: requestId }, 'an index did not answer');
+      }
+    }
+    throw failure;
+  }
+
+  return async (request, requestId) => {
+    const scope = await passages.scope(request);
+    if (!scope || scope.sources_ready === 0)
+      return { passages: [], sources_searched: 0, index: options.indexes[0]?.kind ?? 'embedded' };
+    const [vector, lexemes] = await Promise.all([
+      vectorOrNull(request.query, requestId),
+      passages.lexemes(request.query, textConfiguration(scope.language)),
+    ]);
+    const { phrases } = analyseQuery(request.query, lexemes);
+    const { hits, kind } = await askIndexes(
+      {
+        tenant_id: request.tenant_id,
+        creator_id: request.creator_id,
+        knowledge_version: scope.knowledge_version,
+        vector,
+        question: request.query,
+        lexemes,
+        // More than is wanted: some may be gone from Postgres, or hold the words that were quoted.
+        limit: Math.min(50, phrases.length > 0 ? 50 : request.limit + 5),
+      },
+      requestId,
+    );
+    const rows = await passages.byIds(
+      request,
+      hits.map((hit) => hit.passage_id),
+    );
+    const found = liftPhrases(joinHits(hits, rows, options.publicWebUrl), phrases).slice(0, request.limit);
+    return { passages: found, sources_searched: scope.sources_ready, index: vector === null ? 'full_text' : kind };
+  };
+}
+
+function joinHits(hits: IndexHit[], rows: PassageRow[], publicWebUrl: string): RetrievedPassage[] {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return hits.flatMap((hit) => {
+    const row = byId.get(hit.passage_id);
+    if (!row) return [];
+    const source = { id: row.source_id, url: row.source_url, kind: row.source_kind };
+    return [
+      {
+        passage_id: row.id,
+        source_id: row.source_id,
+        title: row.source_title,
+        url: citationUrl(source, row.start_seconds, publicWebUrl),
+        source_url: row.source_url,
+        text: row.text,
+        start_seconds: row.start_seconds,
+        end_seconds: row.end_seconds,
+        segments: segmentsSchema.parse(row.segments),
+        score: hit.score,
+        similarity: hit.similarity,
+      },
+    ];
+  });
+}
+
+function liftPhrases(found: RetrievedPassage[], phrases: string[]): RetrievedPassage[] {
+  if (phrases.length === 0) return found;
+  const plain = (text: string) => text.toLowerCase().replace(/[’‘]/g, "'").replace(/\s+/g, ' ');
+  const wanted = phrases.map(plain);
+  const lifted = found.map((passage) => {
+    const text = plain(passage.text);
+    return wanted.some((phrase) => text.includes(phrase))
+      ? { ...passage, score: Math.min(1, passage.score + phraseBonus) }
+      : passage;
+  });
+  return lifted.sort((a, b) => b.score - a.score);
+}
