@@ -151,6 +151,9 @@ export async function makeWorkerWorld(options: { appendonly?: boolean } = {}) {
       return { port: worker.port, stop };
     },
 
+    /** The workers of this process so far. */
+    inProcessWorkers: () => [...workers],
+
     /** A worker as a process of its own. */
     async forkWorker(extra: Record<string, string> = {}) {
       const port = await freePort();

@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type ModelServer, startGeminiServer, waitFor } from '@sidestage/testkit';
+import { makeWorkerWorld, type SentTurn, shownText, type WorkerWorld } from './test-support/worker-world.js';
+
+const words = 'Sleep is when memories settle [1]. Naps help too [1]. Rest is part of training [2]. ';
+
+describe('when a part dies', () => {
+  let world: WorkerWorld;
+  let gemini: ModelServer;
+  const settings = (extra: Record<string, string> = {}) => ({
+    MODEL_LADDER: 'gemini',
+    GOOGLE_API_KEY: 'test',
+    GOOGLE_BASE_URL: gemini.url,
+    ...extra,
+  });
+
+  beforeEach(async () => {
+    world = await makeWorkerWorld();
+    gemini = await startGeminiServer();
+  });
+  afterEach(async () => {
+    await world.close();
+    await gemini.close();
+  });
+
+  /** Each turn ended once, what was streamed is what is stored, and numbers only rise. */
+  async function expectWhole(turns: SentTurn[], timeoutMs = 30_000): Promise<void> {
+    for (const turn of turns) {
+      const events = await turn.ended(timeoutMs);
+      expect(events.at(-1)?.type).toBe('completed');
+      const numbers = events.map((event) => event.seq);
+      expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+      expect(shownText(events)).toBe((await world.row(turn.turnId)).reply_text);
+    }
+  }
+
+  const talking = (turns: SentTurn[]) =>
+    waitFor(() => turns.every((turn) => turn.events.some((event) => event.type === 'delta')), { what: 'text' });
+
+  test('a worker killed in the middle of replies: others say reset and the whole reply, within seconds', async () => {
+    gemini.behave({ reply: words.repeat(4), tokenDelayMs: 50 });
+    const victim = await world.forkWorker(settings());
+    const turns = await Promise.all(['one', 'two', 'three'].map((message) => world.send(message)));
+    await talking(turns);
+    await world.forkWorker(settings());
+    gemini.behave({ reply: words });
+    const killedAt = performance.now();
+    await victim.kill('SIGKILL');
+    await expectWhole(turns, 15_000);
+    console.log(`after kill -9: all whole within ${Math.round(performance.now() - killedAt)} ms`);
+    for (const turn of turns) {
+      expect(turn.events.filter((event) => event.type === 'reset').length).toBeGreaterThanOrEqual(1);
+      expect(turn.events.some((event) => event.type === 'reset' && event.recovered === false)).toBe(false);
+      expect(await world.row(turn.turnId)).toMatchObject({ crashes: 1, outcome: 'completed' });
+    }
+  });
+
+  test('Redis frozen past the locks: the worker stops by itself, and every turn is answered once', async () => {
+    gemini.behave({ reply: words.repeat(10), tokenDelayMs: 100 });
+    await world.startWorker(settings());
+    await world.startWorker(settings());
+    const turns = await Promise.all(['one', 'two', 'three'].map((message) => world.send(message)));
+    await talking(turns);
+    world.testRedis.freeze();
+    await waitFor(() => gemini.openStreams === 0, { timeoutMs: 7_000, what: 'the runs to stop while Redis is frozen' });
+    gemini.behave({ reply: words });
+    turns.push(await world.send('while frozen'));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    world.testRedis.resume();
+    await expectWhole(turns);
+    for (const turn of turns) expect(await world.row(turn.turnId)).toMatchObject({ crashes: 0, failures: 0 });
+  });
+
+  test('Redis killed and restarted: what was accepted is answered', async () => {
+    gemini.behave({ reply: words.repeat(2), tokenDelayMs: 30 });
+    await world.startWorker(settings());
+    const turns = await Promise.all(['one', 'two'].map((message) => world.send(message)));
+    await talking(turns);
+    await world.testRedis.kill();
+    turns.push(await world.send('while down'));
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await world.testRedis.restart();
+    await expectWhole(turns);
+  });
+
+  test('Redis wiped in the middle of replies and with turns waiting: told so, everything answered once', async () => {
+    gemini.behave({ reply: words.repeat(4), tokenDelayMs: 50 });
+    await world.startWorker(settings({ WORKER_CONCURRENCY: '2' }));
+    const turns = await Promise.all(['one', 'two'].map((message) => world.send(message)));
+    await talking(turns);
+    for (let index = 0; index < 8; index++) turns.push(await world.send(`waiting ${index}`));
+    await world.testRedis.restart({ wipe: true });
+    gemini.behave({ reply: words });
+    await expectWhole(turns);
+    for (const turn of turns.slice(0, 2))
+      expect(turn.events.some((event) => event.type === 'reset' && event.recovered === false)).toBe(true);
+  });
+
+  test('Postgres cuts every connection: nothing is lost, nothing is answered twice', async () => {
+    gemini.behave({ reply: words, tokenDelayMs: 20 });
+    await world.startWorker(settings());
+    const turns: SentTurn[] = [];
+    for (let index = 0; index < 10; index++) turns.push(await world.send(`question ${index}`));
+    await talking(turns.slice(0, 3));
+    for (let round = 0; round < 5; round++) {
+      await world.testDatabase.cutConnections();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    await expectWhole(turns);
+  });
+
+  test('a retrieval service that hangs costs its deadline and no more', async () => {
+    await world.startWorker(settings({ RETRIEVAL_TIMEOUT_MS: '200' }));
+    world.retrieval.behave({ hang: true });
+    gemini.behave({ reply: 'I cannot look that up.' });
+    const turn = await world.send('Anyone?');
+    expect((await turn.ended()).at(-1)).toMatchObject({ type: 'completed', reply: { grounded: false } });
+  });
+
+  test('an old claim can neither say nor store anything once a newer one speaks', async () => {
+    const turn = await world.send('Fenced', { offer: false });
+    const say = (epoch: number, text: string) =>
+      world.writer.append(turn.generationId, epoch, [{ type: 'delta', text }]);
+    expect(await say(1, 'old')).toMatchObject({ accepted: true });
+    expect(await say(2, 'new')).toMatchObject({ accepted: true });
+    expect(await say(1, 'late')).toEqual({ accepted: false });
+    expect(await world.writer.append(turn.generationId, 1, [{ type: 'cancelled' }])).toEqual({ accepted: false });
+  });
+});

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type ModelServer, startGeminiServer, waitFor } from '@sidestage/testkit';
+import { failedSettlement } from './ending/turn-ender.js';
+import { makeWorkerWorld, shownText, type WorkerWorld } from './test-support/worker-world.js';
+
+const reply = 'Sleep is when memories settle [1]. Naps help too [1].';
+
+describe('the life of a turn', () => {
+  let world: WorkerWorld;
+  let gemini: ModelServer;
+  const settings = () => ({ MODEL_LADDER: 'gemini', GOOGLE_API_KEY: 'test', GOOGLE_BASE_URL: gemini.url });
+
+  beforeAll(async () => {
+    world = await makeWorkerWorld();
+    gemini = await startGeminiServer();
+    await world.startWorker(settings());
+    await world.startWorker(settings());
+  });
+  afterAll(async () => {
+    await world.close();
+    await gemini.close();
+  });
+  beforeEach(() => {
+    gemini.requests.length = 0;
+    gemini.behave({ reply });
+  });
+
+  test('a job that comes twice makes one reply', async () => {
+    const turn = await world.send('Once, please');
+    const job = { tenant_id: world.tenantId, turn_id: turn.turnId, request_id: null, traceparent: null };
+    await Promise.all([world.dispatcher.offer(job), world.dispatcher.offer(job)]);
+    await turn.ended();
+    await world.dispatcher.offer(job);
+    await waitFor(
+      async () => (await world.dispatcher.depth()).running + (await world.dispatcher.depth()).waiting === 0,
+    );
+    expect(gemini.requests).toHaveLength(1);
+    expect(await world.row(turn.turnId)).toMatchObject({ epoch: 1, outcome: 'completed' });
+  });
+
+  test('turns of a conversation are answered in order, one at a time, and different ones together', async () => {
+    gemini.behave({ reply, tokenDelayMs: 10 });
+    const first = await world.send('one');
+    const later = [];
+    for (const message of ['two', 'three', 'four'])
+      later.push(await world.send(message, { conversationId: first.conversationId }));
+    const turns = [first, ...later];
+    await Promise.all(turns.map((turn) => turn.ended()));
+    const rows = await Promise.all(turns.map((turn) => world.row(turn.turnId)));
+    for (const [index, row] of rows.entries()) {
+      const before = rows[index - 1];
+      if (before?.ended_at && row.started_at)
+        expect(row.started_at.getTime()).toBeGreaterThanOrEqual(before.ended_at.getTime());
+    }
+  });
+
+  test('cancelling stops the call under way and spends no further one', async () => {
+    gemini.behave({ reply, firstTokenMs: 20_000 });
+    const turn = await world.send('Never mind');
+    await waitFor(() => gemini.openStreams === 1);
+    const row = await world.row(turn.turnId);
+    const { turn: cancelled } = await world.settler.settle({
+      ...failedSettlement(row, null, 'failed', { type: '', title: '', status: 409, code: 'cancelled' }),
+      outcome: 'cancelled',
+      problem: null,
+    });
+    await world.writer.append(turn.generationId, cancelled?.epoch ?? 0, [{ type: 'cancelled' }]);
+    await waitFor(() => gemini.openStreams === 0, { timeoutMs: 5_000, what: 'the model call to end' });
+    expect((await turn.ended()).at(-1)?.type).toBe('cancelled');
+    expect(gemini.requests).toHaveLength(1);
+    expect(await world.row(turn.turnId)).toMatchObject({ outcome: 'cancelled', reply_text: null });
+  });
+
+  test('an expired turn asks no model and is told so', async () => {
+    const turn = await world.send('Too late', { deadlineMs: 0 });
+    expect((await turn.ended()).at(-1)).toMatchObject({
+      type: 'failed',
+      problem: { code: 'deadline_exceeded', status: 504 },
+    });
+    expect(gemini.requests).toHaveLength(0);
+  });
+
+  test('a deadline that passes while the model talks ends the turn', async () => {
+    gemini.behave({ reply, tokenDelayMs: 400 });
+    const turn = await world.send('Slowly', { deadlineMs: 1_000 });
+    expect((await turn.ended()).at(-1)).toMatchObject({ type: 'failed', problem: { code: 'deadline_exceeded' } });
+    await waitFor(() => gemini.openStreams === 0);
+  });
+
+  test('a turn whose offer was lost is found by the sweeper', async () => {
+    const turn = await world.send('Did you hear me?', { offer: false });
+    expect((await turn.ended()).at(-1)?.type).toBe('completed');
+  });
+
+  test('a turn that ended untold is told by the sweeper, whole', async () => {
+    const turn = await world.send('Tell me', { deadlineMs: 180_000, offer: false });
+    // A worker that died between its commit and its last event.
+    await world.testDatabase.query(
+      `UPDATE turns SET state = 'done', outcome = 'completed', epoch = 1, reply_text = 'the whole reply', citations = '[]',
+       grounded = false, finish_reason = 'stop', model = 'gemini/x', started_at = now(), ended_at = now() WHERE id = $1`,
+      [turn.turnId],
+    );
+    const events = await turn.ended();
+    expect(events.at(-1)).toMatchObject({ type: 'completed', reply: { text: 'the whole reply' } });
+    expect(shownText(events)).toBe('the whole reply');
+    await waitFor(async () => (await world.row(turn.turnId)).announced);
+  });
+
+  test('a poison message is set aside after its deaths, and says why', async () => {
+    const turn = await world.send('poison', { offer: false });
+    await world.testDatabase.query(
+      `UPDATE turns SET state = 'running', epoch = 5, crashes = 4, heartbeat_at = now() - interval '1 hour' WHERE id = $1`,
+      [turn.turnId],
+    );
+    const events = await turn.ended();
+    expect(events.at(-1)).toMatchObject({ type: 'failed', problem: { code: 'internal' } });
+    expect(await world.row(turn.turnId)).toMatchObject({ outcome: 'dead', crashes: 5 });
+    expect(gemini.requests).toHaveLength(0);
+  });
+
+  test('a stopping worker hands an unfinished turn over, and nothing is counted against it', async () => {
+    gemini.behave({ reply, tokenDelayMs: 300 });
+    const turn = await world.send('A long one');
+    await waitFor(() => turn.events.some((event) => event.type === 'delta'));
+    const workers = world.inProcessWorkers();
+    await world.startWorker(settings());
+    gemini.behave({ reply });
+    for (const worker of workers) await worker.stop();
+    const events = await turn.ended();
+    expect(events.at(-1)?.type).toBe('completed');
+    expect(shownText(events)).toBe((await world.row(turn.turnId)).reply_text);
+    expect(await world.row(turn.turnId)).toMatchObject({ crashes: 0, failures: 0 });
+  });
+});
