@@ -65,7 +65,7 @@ export function makeApp(options: AppOptions): Express {
     next();
   });
   app.use(boundTime(config.requestTimeoutMs));
-  app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] } } }));
+  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } } }));
   app.use(
     cors({
       origin: (origin, decide) => decide(null, origin !== undefined && options.origins.allows(origin)),

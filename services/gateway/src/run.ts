@@ -9,6 +9,7 @@ import {
   makeLogger,
   makeMetrics,
   makeRedis,
+  type Redis,
 } from '@sidestage/runtime';
 import { makeDatabase } from '@sidestage/store';
 import { makeDispatcher } from '@sidestage/turns';
@@ -19,6 +20,8 @@ import { makePlatform } from './platform.js';
 
 /** How long requests under way may take to end after SIGTERM. */
 const graceMs = 10_000;
+/** How long the start waits for Redis before it goes on without. */
+const redisWaitMs = 1_500;
 
 /** Wires and starts a gateway. Resolves once it listens; Redis or Postgres may still be down: it starts degraded and says so. */
 export async function runGateway(
@@ -30,7 +33,7 @@ export async function runGateway(
   try {
     const redis = makeRedis(config.redisUrl, 'request', logger);
     lifecycle.onClose('redis', () => closeRedis(redis));
-    await checkEvictionPolicy(redis);
+    await refuseEviction(redis, logger);
     const database = makeDatabase({ url: config.databaseUrl, ...config.pool, logger });
     lifecycle.onClose('postgres', () => database.close());
     await database.engine.query('SELECT 1').catch((error: unknown) => {
@@ -70,4 +73,21 @@ export async function runGateway(
     await lifecycle.close();
     throw error;
   }
+}
+
+/**
+ * Throws when Redis may evict keys. While it cannot be reached the start goes on, degraded, and the check is made up for when it is back:
+ * then it can only be said.
+ */
+async function refuseEviction(redis: Redis, logger: Logger): Promise<void> {
+  if (redis.status !== 'ready') {
+    await Promise.race([
+      new Promise((resolve) => redis.once('ready', resolve)),
+      new Promise((resolve) => setTimeout(resolve, redisWaitMs).unref()),
+    ]);
+  }
+  await checkEvictionPolicy(redis);
+  redis.on('ready', () => {
+    checkEvictionPolicy(redis).catch((error: unknown) => logger.error({ err: error }, 'redis may drop queued work'));
+  });
 }

@@ -1,0 +1,1 @@
+export type { Problem as ProblemView, SessionView } from '@sidestage/contracts';
