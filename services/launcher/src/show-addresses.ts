@@ -32,7 +32,11 @@ export function showAddresses(
   demo: Demo | undefined,
   material: readonly DemoCreator[],
 ): void {
-  const inData = (name: string): string => relative(config.root, join(config.dataDir, name)) || name;
+  const inData = (name: string): string => {
+    const path = join(config.dataDir, name);
+    const below = relative(config.root, path);
+    return below.startsWith('..') ? path : below;
+  };
   const runs = (name: LauncherConfig['services'][number]): boolean => config.services.includes(name);
   const rows: [string, string, string][] = [];
   if (runs('web')) rows.push(['chat page', config.publicWebUrl, 'try it as a guest']);
