@@ -97,9 +97,10 @@ export class Gateway {
     return (await this.#read(`/api/v1/conversations/${encodeURIComponent(id)}`, 'always', signal)) as ConversationView;
   }
 
+  /** A page of lines, the newest page first, each page oldest line first; `next_cursor` leads to the page before. */
   async messages(conversationId: string, cursor: string | null): Promise<Page<HistoryMessage>> {
     const query = cursor ? `&cursor=${encodeURIComponent(cursor)}` : '';
-    const path = `/api/v1/conversations/${encodeURIComponent(conversationId)}/messages?limit=60${query}`;
+    const path = `/api/v1/conversations/${encodeURIComponent(conversationId)}/messages?order=newest&limit=60${query}`;
     return (await this.#read(path, 'always')) as Page<HistoryMessage>;
   }
 

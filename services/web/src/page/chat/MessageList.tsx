@@ -51,7 +51,7 @@ function Turns({ conversation, state, creator, sent, onAsk, openCitation }: Mess
   const { turns } = state;
   const scroller = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
-  const seenLength = useRef(0);
+  const seen = useRef('');
   const virtualizer = useVirtualizer({
     count: turns.length,
     getScrollElement: () => scroller.current,
@@ -70,10 +70,12 @@ function Turns({ conversation, state, creator, sent, onAsk, openCitation }: Mess
     if (sent > 0) virtualizer.scrollToEnd();
   }, [sent, virtualizer]);
 
-  const length = turns.reduce((sum, turn) => sum + turn.text.length, turns.length);
+  // What is loaded above is not new: only what comes after the last words that were in sight.
+  const last = turns.at(-1);
+  const newest = `${last?.key} ${last?.text.length}`;
   useEffect(() => {
-    if (atEnd) seenLength.current = length;
-  }, [atEnd, length]);
+    if (atEnd) seen.current = newest;
+  }, [atEnd, newest]);
   const onScroll = () => {
     const frame = scroller.current;
     if (!frame) return;
@@ -123,7 +125,7 @@ function Turns({ conversation, state, creator, sent, onAsk, openCitation }: Mess
       {!atEnd && (
         <button type="button" className="to-end" onClick={() => virtualizer.scrollToEnd({ behavior: 'smooth' })}>
           <ArrowDown aria-hidden="true" />
-          {length > seenLength.current ? 'New text' : 'To the end'}
+          {newest === seen.current ? 'To the end' : 'New text'}
         </button>
       )}
     </div>

@@ -4,7 +4,6 @@ import { problemOf } from '../api/problem.js';
 import { ReplySocket, type SocketState } from '../api/socket.js';
 import { makeId } from '../model/ids.js';
 import { applyEvent, isOver, isRunning, makeTurn, mergeHistory, type Turn, turnsOfHistory } from '../model/turn.js';
-import { readHistory } from './history.js';
 import { sendOverHttp } from './httpSender.js';
 
 export interface Limited {
@@ -154,11 +153,11 @@ export class Conversation {
     if (id === null) return;
     if (this.#state.history !== 'ready') this.#patch({ history: 'loading', historyProblem: null });
     try {
-      const page = await readHistory(this.parts.gateway, id, null);
+      const page = await this.parts.gateway.messages(id, null);
       const first = this.#state.history !== 'ready';
-      if (first) this.#olderCursor = page.olderCursor;
-      const turns = mergeHistory(this.#state.turns, turnsOfHistory(page.messages));
-      this.#patch({ turns, history: 'ready', ...(first && { older: page.olderCursor ? 'more' : 'none' }) });
+      if (first) this.#olderCursor = page.next_cursor;
+      const turns = mergeHistory(this.#state.turns, turnsOfHistory(page.items));
+      this.#patch({ turns, history: 'ready', ...(first && { older: page.next_cursor ? 'more' : 'none' }) });
       this.#resumeAll();
     } catch (error) {
       if (this.#state.history !== 'ready') this.#patch({ history: 'failed', historyProblem: problemOf(error) });
@@ -170,10 +169,10 @@ export class Conversation {
     if (id === null || older !== 'more' || this.#olderCursor === null) return;
     this.#patch({ older: 'loading' });
     try {
-      const page = await readHistory(this.parts.gateway, id, this.#olderCursor);
-      this.#olderCursor = page.olderCursor;
-      const turns = mergeHistory(this.#state.turns, turnsOfHistory(page.messages));
-      this.#patch({ turns, older: page.olderCursor ? 'more' : 'none' });
+      const page = await this.parts.gateway.messages(id, this.#olderCursor);
+      this.#olderCursor = page.next_cursor;
+      const turns = mergeHistory(this.#state.turns, turnsOfHistory(page.items));
+      this.#patch({ turns, older: page.next_cursor ? 'more' : 'none' });
     } catch {
       this.#patch({ older: 'more' });
     }

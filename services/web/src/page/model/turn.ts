@@ -195,6 +195,10 @@ export function mergeHistory(current: Turn[], loaded: Turn[]): Turn[] {
     const live = byMessage.get(stored.messageId);
     if (!live) return stored;
     byMessage.delete(stored.messageId);
+    // A page of history may begin between a message and its reply; the page before brings the message.
+    if (live.fanText === '' && stored.fanText !== '') {
+      return { ...live, fanText: stored.fanText, sentAtMs: stored.sentAtMs };
+    }
     const endedAway = isOver(stored.phase) && !isOver(live.phase) && stored.phase !== 'failed';
     return endedAway ? { ...stored, key: live.key, lastSeq: live.lastSeq } : live;
   });

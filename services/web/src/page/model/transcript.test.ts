@@ -1,0 +1,61 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Segment } from '@sidestage/contracts';
+import { cuesAt, layTranscript } from './transcript.js';
+
+const segments: Segment[] = [
+  { start_seconds: 0, end_seconds: 4, text: 'Rye has little gluten,' },
+  { start_seconds: 4.4, end_seconds: 8, text: 'so the starch holds it' },
+  { start_seconds: 8.6, end_seconds: 12, text: 'together. It’s not done yet.' },
+];
+const lit = (...spot: Parameters<typeof layTranscript>[1][]) =>
+  layTranscript(segments, spot[0] ?? { startSeconds: null, endSeconds: null, quote: null })
+    .flatMap((paragraph) => paragraph.pieces)
+    .filter((piece) => piece.lit)
+    .map((piece) => piece.text);
+
+describe('layTranscript', () => {
+  it('lights a quote across cues as one piece, whatever its typography', () => {
+    const quote = "the STARCH holds it\ntogether.  It's not done yet";
+    expect(lit({ startSeconds: 4.4, endSeconds: 12, quote })).toEqual([
+      'the starch holds it together. It’s not done yet.',
+    ]);
+  });
+
+  it('falls back to the seconds where the words are not found', () => {
+    expect(lit({ startSeconds: 4, endSeconds: null, quote: 'other words' })).toEqual(['so the starch holds it']);
+  });
+
+  it('takes the match nearest to the cited second', () => {
+    const twice: Segment[] = [
+      { start_seconds: 0, text: 'salt it' },
+      { start_seconds: 100, text: 'salt it' },
+    ];
+    const paragraphs = layTranscript(twice, { startSeconds: 99, endSeconds: null, quote: 'salt it' });
+    expect(paragraphs.map((paragraph) => paragraph.lit)).toEqual([false, true]);
+  });
+
+  it('keeps every word of the source', () => {
+    const text = layTranscript(segments, { startSeconds: 4, endSeconds: 9, quote: null })
+      .flatMap((paragraph) => paragraph.pieces.map((piece) => piece.text))
+      .join('');
+    expect(text).toBe(segments.map((segment) => segment.text).join(' '));
+  });
+
+  it('begins a paragraph at another speaker, and for each part of a text without seconds', () => {
+    const talk: Segment[] = [
+      { start_seconds: 0, speaker: 'A', text: 'Hello' },
+      { start_seconds: 1, speaker: 'B', text: 'Hello' },
+    ];
+    const none = { startSeconds: null, endSeconds: null, quote: null };
+    expect(layTranscript(talk, none)).toHaveLength(2);
+    expect(layTranscript([{ text: 'One' }, { text: 'Two' }], none)).toHaveLength(2);
+  });
+});
+
+describe('cuesAt', () => {
+  it('takes the cue that begins within the whole second of an address', () => {
+    expect(cuesAt(segments, 4, null)).toEqual([1]);
+    expect(cuesAt(segments, 7, null)).toEqual([1]);
+    expect(cuesAt(segments, 500, null)).toEqual([2]);
+  });
+});
