@@ -118,6 +118,38 @@ export function makePassageRepository(pool: PgPool) {
       return rows;
     },
 
+    /** The vectors of passages themselves (part 0) of one model, by passage. */
+    async wholeVectors(
+      { tenant_id, creator_id }: CreatorRef,
+      ids: string[],
+      model: string,
+    ): Promise<Map<string, Float32Array>> {
+      const { rows } = await pool.query<{ passage_id: string; vector: Buffer }>(
+        `SELECT passage_id, vector FROM passage_vectors
+         WHERE tenant_id = $1 AND creator_id = $2 AND passage_id = ANY($3::uuid[]) AND model = $4 AND part = 0`,
+        [tenant_id, creator_id, ids, model],
+      );
+      return new Map(rows.map((row) => [row.passage_id, unpackVector(row.vector)]));
+    },
+
+    async tenantsWithPassages(): Promise<string[]> {
+      const { rows } = await pool.query<{ tenant_id: string }>(
+        'SELECT id AS tenant_id FROM tenants t WHERE EXISTS (SELECT FROM passages p WHERE p.tenant_id = t.id)',
+      );
+      return rows.map((row) => row.tenant_id);
+    },
+
+    /** firstPassages of all creators of a tenant. */
+    async firstPassagesOfTenant(
+      tenantId: string,
+    ): Promise<{ creator_id: string; source_id: string; passage_id: string }[]> {
+      const { rows } = await pool.query<{ creator_id: string; source_id: string; passage_id: string }>(
+        'SELECT creator_id, source_id, id AS passage_id FROM passages WHERE tenant_id = $1 AND ordinal = 0',
+        [tenantId],
+      );
+      return rows;
+    },
+
     /** Creators with searchable sources, page by page, for a rebuild. `after` is the last id of the page before, null at first. */
     async creatorsWithPassages(after: string | null, limit: number): Promise<CreatorRef[]> {
       const { rows } = await pool.query<CreatorRef>(

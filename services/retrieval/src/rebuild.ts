@@ -40,6 +40,21 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   return { embedded, indexed };
 }
 
+/** Starts a rebuild in the background, one at a time: false while one runs. */
+export function makeRebuildStarter(options: RebuildOptions): () => boolean {
+  let running = false;
+  return () => {
+    if (running) return false;
+    running = true;
+    rebuild(options)
+      .catch((error: unknown) => options.logger.error({ err: error }, 'the rebuild failed'))
+      .finally(() => {
+        running = false;
+      });
+    return true;
+  };
+}
+
 /** Gives every passage vectors of the present model. Gives the number of sources that lacked them. */
 export async function embedMissing(
   options: Pick<RebuildOptions, 'ingestion' | 'passages' | 'embeddings' | 'logger'>,

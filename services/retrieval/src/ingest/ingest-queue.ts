@@ -47,9 +47,6 @@ export function runIngestQueue(options: IngestQueueOptions): IngestQueue {
     lockDuration: lockMs,
     stalledInterval: stalledCheckMs,
     maxStalledCount,
-    settings: {
-      backoffStrategy: (attempt) => Math.min(backoffMs.max, backoffMs.first * 2 ** Math.max(0, attempt - 1)),
-    },
   });
   worker.on('error', (error) => logger.debug({ err: error }, 'ingest worker'));
   worker.on('lockRenewalFailed', (ids) => logger.warn({ job_ids: ids }, 'the lock of an ingestion was lost'));

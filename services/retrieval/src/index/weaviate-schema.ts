@@ -1,0 +1,68 @@
+import { z } from 'zod';
+
+/** What an object of the class holds. One is a passage with its surroundings (`context`) or a small window of it. */
+export const objectProperties = [
+  'creator_id',
+  'source_id',
+  'set_id',
+  'passage_id',
+  'kind',
+  'first',
+  'lexemes',
+] as const;
+
+/** The class of an embedding model: vectors of two models never mix. */
+export function classNameOf(model: string): string {
+  return `Passages_${model.replace(/[^A-Za-z0-9]/g, '_')}`;
+}
+
+/**
+ * Multi-tenant, with our own vectors. Distance `dot`: a context vector is a mean and not of length 1. `lexemes` are PostgreSQL's stems, so
+ * that words match here as they do there.
+ */
+export function classDefinition(name: string): object {
+  const field = (property: string) => ({
+    name: property,
+    dataType: ['text'],
+    tokenization: 'field',
+    indexFilterable: true,
+    indexSearchable: false,
+  });
+  return {
+    class: name,
+    multiTenancyConfig: { enabled: true },
+    vectorizer: 'none',
+    vectorIndexType: 'hnsw',
+    vectorIndexConfig: { distance: 'dot' },
+    invertedIndexConfig: { bm25: { k1: 1.2, b: 0.75 }, stopwords: { preset: 'none' } },
+    properties: [
+      ...['creator_id', 'source_id', 'set_id', 'passage_id', 'kind'].map(field),
+      { name: 'first', dataType: ['boolean'], indexFilterable: true },
+      {
+        name: 'lexemes',
+        dataType: ['text'],
+        tokenization: 'whitespace',
+        indexFilterable: false,
+        indexSearchable: true,
+      },
+    ],
+  };
+}
+
+const found = z.object({
+  passage_id: z.string(),
+  source_id: z.string(),
+  _additional: z.object({ distance: z.number().nullish(), score: z.coerce.number().nullish() }),
+});
+export type FoundObject = z.infer<typeof found>;
+
+export const setRow = z.object({ creator_id: z.string(), source_id: z.string(), set_id: z.string() });
+/** The passages of one version of a source; named by the first of them. */
+export type StoredSet = z.infer<typeof setRow>;
+
+/** The rows of a GraphQL `Get` of one class. */
+export function rowsOf<T extends z.ZodType>(answer: unknown, className: string, row: T): z.infer<T>[] {
+  const parsed = z.object({ data: z.object({ Get: z.record(z.string(), z.array(row).nullable()) }) }).parse(answer);
+  return parsed.data.Get[className] ?? [];
+}
+export const foundObject = found;

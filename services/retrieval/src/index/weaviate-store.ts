@@ -1,0 +1,160 @@
+import { generateUuid5, type WeaviateClient, type WeaviateObject, type WhereFilter } from 'weaviate-ts-client';
+import { z } from 'zod';
+import { contextVectors } from './contexts.js';
+import type { IndexedPassage, IndexedSource } from './passage-index.js';
+import { isNotThere, within } from './weaviate-connection.js';
+import { classDefinition, rowsOf, type StoredSet, setRow } from './weaviate-schema.js';
+
+/** Objects of one import request. */
+const batchSize = 200;
+/** Longest time one writing request may take: ingestion waits, no fan does. */
+const writeDeadlineMs = 30_000;
+/** Sets that are read at once; the server's own limit of a query is 10,000. */
+const setsAtOnce = 10_000;
+
+const importResult = z.array(
+  z.object({
+    result: z
+      .object({ errors: z.object({ error: z.array(z.object({ message: z.string() })).nullish() }).nullish() })
+      .nullish(),
+  }),
+);
+const deleteResult = z.object({ results: z.object({ matches: z.number(), successful: z.number() }) });
+
+/** What is kept in Weaviate, class and tenants made when first needed. */
+export function makeWeaviateStore(client: WeaviateClient, className: string) {
+  const tenants = new Set<string>();
+  let hasClass = false;
+
+  async function ensureClass(): Promise<void> {
+    if (hasClass) return;
+    if (!(await within(writeDeadlineMs, client.schema.exists(className)))) {
+      // Two processes may make it at once: the second is told that it is there.
+      await within(writeDeadlineMs, client.schema.classCreator().withClass(classDefinition(className)).do()).catch(
+        (error: unknown) => {
+          if (!(error instanceof Error && /already (exists|in use)/i.test(error.message))) throw error;
+        },
+      );
+    }
+    hasClass = true;
+  }
+
+  async function ensureTenant(tenant: string): Promise<void> {
+    await ensureClass();
+    if (tenants.has(tenant)) return;
+    await within(writeDeadlineMs, client.schema.tenantsCreator(className, [{ name: tenant }]).do());
+    tenants.add(tenant);
+  }
+
+  async function importObjects(objects: WeaviateObject[]): Promise<void> {
+    for (let from = 0; from < objects.length; from += batchSize) {
+      const batch = client.batch.objectsBatcher().withObjects(...objects.slice(from, from + batchSize));
+      const results = importResult.parse(await within(writeDeadlineMs, batch.do()));
+      const message = results.flatMap(({ result }) => result?.errors?.error ?? [])[0]?.message;
+      if (message) throw new Error(`weaviate refused an object: ${message}`);
+    }
+  }
+
+  /** One request removes at most the server's limit of a query: asked again until nothing matches. */
+  async function removeWhere(tenant: string, where: WhereFilter): Promise<void> {
+    for (let left = true; left; ) {
+      const request = client.batch.objectsBatchDeleter().withClassName(className).withTenant(tenant).withWhere(where);
+      const answer = await within(writeDeadlineMs, request.do()).catch((error: unknown) => {
+        if (isNotThere(error)) return null;
+        throw error;
+      });
+      const results = answer === null ? null : deleteResult.parse(answer).results;
+      left = results !== null && results.matches > results.successful && results.successful > 0;
+    }
+  }
+
+  return {
+    /** Writes the passages, then removes what an earlier version of the source left. */
+    async put(source: IndexedSource): Promise<void> {
+      const setId = source.passages[0]?.id;
+      if (setId === undefined || source.passages.some(({ whole }) => whole.length === 0)) return;
+      await ensureTenant(source.tenant_id);
+      // The object that stands for the set comes last: a set cut short is not taken for whole.
+      await importObjects(objectsOf(className, source, setId).reverse());
+      await removeWhere(source.tenant_id, {
+        operator: 'And',
+        operands: [equal('source_id', source.source_id), { path: ['set_id'], operator: 'NotEqual', valueText: setId }],
+      });
+    },
+
+    remove: (tenant: string, sourceId: string) => removeWhere(tenant, equal('source_id', sourceId)),
+    removeCreator: (tenant: string, creatorId: string) => removeWhere(tenant, equal('creator_id', creatorId)),
+
+    async removeAll(): Promise<void> {
+      if (await within(writeDeadlineMs, client.schema.exists(className))) {
+        await within(writeDeadlineMs, client.schema.classDeleter().withClassName(className).do());
+      }
+      hasClass = false;
+      tenants.clear();
+    },
+
+    /** Every tenant that has something here. */
+    async tenants(): Promise<string[]> {
+      await ensureClass();
+      const all = await within(writeDeadlineMs, client.schema.tenantsGetter(className).do());
+      return all.flatMap(({ name }) => name ?? []);
+    },
+
+    /** The complete sets of a tenant. */
+    async sets(tenant: string): Promise<StoredSet[]> {
+      const query = client.graphql
+        .get()
+        .withClassName(className)
+        .withTenant(tenant)
+        .withWhere({ path: ['first'], operator: 'Equal', valueBoolean: true })
+        .withFields('creator_id source_id set_id')
+        .withLimit(setsAtOnce);
+      try {
+        return rowsOf(await within(writeDeadlineMs, query.do()), className, setRow);
+      } catch (error) {
+        if (isNotThere(error)) return [];
+        throw error;
+      }
+    },
+
+    async removeTenant(tenant: string): Promise<void> {
+      tenants.delete(tenant);
+      await within(writeDeadlineMs, client.schema.tenantsDeleter(className, [tenant]).do());
+    },
+
+    ready: () => client.misc.readyChecker().do(),
+  };
+}
+export type WeaviateStore = ReturnType<typeof makeWeaviateStore>;
+
+export function equal(path: string, valueText: string): WhereFilter {
+  return { path: [path], operator: 'Equal', valueText };
+}
+
+/** Ids are made from the passage's: writing a set twice is writing it once. */
+function objectsOf(className: string, source: IndexedSource, setId: string): WeaviateObject[] {
+  const contexts = contextVectors(source.passages.map(({ whole }) => whole));
+  const shared = { creator_id: source.creator_id, source_id: source.source_id, set_id: setId };
+  const make = (id: string, vector: Float32Array, properties: Record<string, unknown>): WeaviateObject => ({
+    class: className,
+    tenant: source.tenant_id,
+    id,
+    vector: [...vector],
+    properties: { ...shared, ...properties },
+  });
+  return source.passages.flatMap((passage, at) => [
+    make(passage.id, contexts[at] ?? passage.whole, {
+      passage_id: passage.id,
+      kind: 'context',
+      first: at === 0,
+      lexemes: wordsOf(passage),
+    }),
+    ...(passage.small.length > 0 ? passage.small : [passage.whole]).map((vector, window) =>
+      make(generateUuid5(`${passage.id}:${window}`), vector, { passage_id: passage.id, kind: 'small', first: false }),
+    ),
+  ]);
+}
+
+function wordsOf({ lexemes }: IndexedPassage): string {
+  return lexemes.flatMap(({ lexeme, count }) => Array<string>(Math.min(count, 20)).fill(lexeme)).join(' ');
+}
