@@ -56,7 +56,15 @@ export function makeAnswerer({ repository, retrieval, ladder, publicWebUrl, metr
     signal.throwIfAborted();
     const passages = found?.passages ?? [];
     const sources = found?.sources ?? null;
-    const composer = new Composer({ stream, passages, sources, publicWebUrl, attempt: turn.epoch, sinceAccepted });
+    const composer = new Composer({
+      stream,
+      passages,
+      sources,
+      publicWebUrl,
+      attempt: turn.epoch,
+      sinceAccepted,
+      trace: { turn_id: turn.id, request_id: turn.request_id },
+    });
     const result = await ladder.reply(
       {
         system: turn.creator_persona,

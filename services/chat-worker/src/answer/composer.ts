@@ -20,6 +20,7 @@ export interface ComposerOptions {
   /** Ready sources that were looked through; null when retrieval could not be asked. */
   sources: number | null;
   publicWebUrl: string;
+  trace: ReplyListener['trace'];
   /** Number of the first try. */
   attempt: number;
   /** Milliseconds since the turn was accepted. */
@@ -38,6 +39,10 @@ export class Composer implements ReplyListener {
 
   constructor(private readonly options: ComposerOptions) {
     this.#attempt = options.attempt;
+  }
+
+  get trace(): ReplyListener['trace'] {
+    return this.options.trace;
   }
 
   begin(model: ChatModel): void {

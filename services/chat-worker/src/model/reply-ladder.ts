@@ -13,6 +13,8 @@ import { RetryBudget } from './retry-budget.js';
 
 /** Takes what a model says. `begin` comes before each try and voids what an earlier try said. */
 export interface ReplyListener {
+  /** For the log. */
+  readonly trace: { turn_id: string; request_id: string | null };
   begin(model: ChatModel): void;
   piece(piece: Exclude<ModelPiece, { type: 'finish' }>): void;
 }
@@ -81,7 +83,7 @@ export function makeReplyLadder({ ladder, breakers, quota, logger }: ReplyLadder
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof BreakerOpenError) return { kind: 'failed', error, again: false };
-      logger.warn({ err: error, provider }, 'model failed');
+      logger.warn({ err: error, provider, ...listener.trace }, 'model failed');
       if (error instanceof ModelError && error.kind === 'rate_limited') {
         const asked = Math.min(error.retryAfterMs ?? unknownWaitMs, longestWaitMs);
         await quota.park(provider, asked);

@@ -44,7 +44,8 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
   async function run(ref: TurnRef, job: Run): Promise<RunOutcome> {
     const together = await gate.enter(false);
     try {
-      const turn = await claim(ref, job);
+      if (job.signal.aborted) return { kind: 'returned' };
+      const turn = await claim(ref);
       if (!turn) return { kind: 'finished' };
       if (turn.wait_ms > 0) return { kind: 'delayed', delayMs: turn.wait_ms };
       if (turn.crashes < aloneFrom || turn.crashes >= deadAfter) return await runClaimed(turn, job);
@@ -55,7 +56,8 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
     }
     const alone = await gate.enter(true);
     try {
-      const turn = await claim(ref, job);
+      if (job.signal.aborted) return { kind: 'returned' };
+      const turn = await claim(ref);
       if (!turn) return { kind: 'finished' };
       logger.warn({ turn_id: turn.id, crashes: turn.crashes }, 'runs alone: workers died while it ran');
       return await runClaimed(turn, job);
@@ -64,8 +66,7 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
     }
   }
 
-  async function claim(ref: TurnRef, job: Run): Promise<ClaimedTurn | null> {
-    if (job.signal.aborted) return null;
+  function claim(ref: TurnRef): Promise<ClaimedTurn | null> {
     return withRetry(() => repository.claim(ref));
   }
 

@@ -1,0 +1,37 @@
+import { describe, expect, test } from '@jest/globals';
+import { readConfig } from './config.js';
+
+const least = {
+  DATABASE_URL: 'postgres://localhost/x',
+  REDIS_URL: 'redis://localhost:6379',
+  RETRIEVAL_TOKEN: 'token',
+};
+const ladderOf = (env: Record<string, string>) =>
+  readConfig({ ...least, ...env }).ladder.map(({ provider }) => provider);
+
+describe('the worker’s settings', () => {
+  test('without a key the built-in answerer answers; a key or address puts its provider before it', () => {
+    expect(ladderOf({})).toEqual(['builtin']);
+    expect(ladderOf({ GOOGLE_API_KEY: 'k', OPENAI_BASE_URL: 'http://localhost:1/v1' })).toEqual([
+      'gemini',
+      'openai',
+      'builtin',
+    ]);
+    expect(ladderOf({ GOOGLE_API_KEY: 'k', MODEL_LADDER: 'builtin, gemini' })).toEqual(['builtin', 'gemini']);
+  });
+
+  test('MODEL_RPM is one number for all, or one for each', () => {
+    expect(readConfig({ ...least, MODEL_RPM: '60' }).MODEL_RPM).toEqual({ gemini: 60, openai: 60 });
+    expect(readConfig({ ...least, MODEL_RPM: 'gemini=60, openai=500' }).MODEL_RPM).toEqual({ gemini: 60, openai: 500 });
+  });
+
+  test.each([
+    ['MODEL_RPM', 'fast'],
+    ['MODEL_LADDER', 'claude'],
+    ['MODEL_LADDER', 'gemini'],
+    ['WORKER_CONCURRENCY', '0'],
+    ['RETRIEVAL_URL', 'somewhere'],
+  ])('a bad %s stops the start and is named', (name, value) => {
+    expect(() => readConfig({ ...least, [name]: value })).toThrow(name);
+  });
+});
