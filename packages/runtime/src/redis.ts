@@ -43,9 +43,26 @@ export async function closeRedis(redis: Redis): Promise<void> {
   redis.disconnect();
 }
 
+/** Longest wait for a connection that was just made. Milliseconds. */
+const firstConnectionMs = 2_000;
+
+function untilReady(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      redis.off('ready', done);
+      resolve();
+    };
+    const timer = setTimeout(done, firstConnectionMs);
+    redis.on('ready', done);
+  });
+}
+
 /** Refuses a server that may evict keys: an evicted job or lock is a lost turn. Resolves quietly while Redis is down. */
 export async function checkEvictionPolicy(redis: Redis): Promise<void> {
   let policy: string | undefined;
+  await untilReady(redis);
   try {
     const answer = (await redis.config('GET', 'maxmemory-policy')) as string[];
     policy = answer[1];
