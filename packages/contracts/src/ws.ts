@@ -54,6 +54,7 @@ export const wsCloseCodes = {
   tooBig: { code: 1009, reason: 'frame larger than 64 KiB' },
   restart: { code: 1012, reason: 'the server restarts, reconnect' },
   tryLater: { code: 1013, reason: 'too many connections, try later' },
+  slowReader: { code: 1013, reason: 'reading too slowly, reconnect and resume' },
   unauthenticated: { code: 4401, reason: 'the credential has ended' },
   origin: { code: 4403, reason: 'this origin may not connect' },
   tooFast: { code: 4429, reason: 'too many messages' },

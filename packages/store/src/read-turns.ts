@@ -102,17 +102,6 @@ export function makeTurnReadRepository(database: Pick<Database, 'asTenant'>) {
       return rows;
     },
 
-    /** The turns of a conversation, oldest first, at most the last `limit`. */
-    async turnsOf(tenantId: string, conversationId: string, limit: number): Promise<TurnRow[]> {
-      const { rows } = await database.asTenant(tenantId, (client) =>
-        client.query<TurnRow>(
-          `SELECT * FROM (SELECT * FROM turns WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY ordinal DESC LIMIT $3) t ORDER BY ordinal`,
-          [tenantId, conversationId, limit],
-        ),
-      );
-      return rows;
-    },
-
     /** A fan's word on a completed reply; the last one holds. False when the turn is not completed. */
     async giveFeedback(
       tenantId: string,

@@ -1,0 +1,156 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { sendProblem, sleep, toProblemError, traceOf, watchRequest } from '@sidestage/runtime';
+import { makeConversationRepository, makeTurnReadRepository, makeTurnRunRepository } from '@sidestage/store';
+import express, { type RequestHandler, type Router } from 'express';
+import type { Principal } from '../auth/principal.js';
+import { clientAddress } from '../http/client-address.js';
+import { route } from '../http/routes.js';
+import { makeConversationFeed } from '../ws/conversation-feed.js';
+import { makeSocketServer } from '../ws/socket-server.js';
+import { makeAnnouncer } from './announce.js';
+import { makeCanceller } from './cancel.js';
+import type { ChatDependencies } from './chat-dependencies.js';
+import { type ChatRoute, makeChatRoute } from './chat-route.js';
+import { type LegacyRoutes, makeLegacyRoutes } from './legacy-routes.js';
+import { type MessageRoutes, makeMessageRoutes } from './message-routes.js';
+import { makeQueuePositions } from './queue-positions.js';
+import { makeRelay } from './relay.js';
+import { makeSseStreams } from './sse-stream.js';
+import { makeSubmitter } from './submit.js';
+
+const chatPath = '/api/v1/chat';
+/** After SIGTERM replies under way may end for so long before waits get their 202 and streams are asked to come back. */
+const drainMs = 5_000;
+
+export interface ChatModule {
+  /** All chat routes; authenticates and reads bodies by itself. */
+  router: Router;
+  /** Answers `POST /api/v1/chat` without express's chain (1.36 times the turns a second, PERFORMANCE.md). False: not its request. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Lets replies under way end, then asks every client to come back and closes what was opened. */
+  drain(): Promise<void>;
+  /** Open WebSockets. */
+  connections(): number;
+  /** Turns relayed now. */
+  activeThreads(): number;
+}
+
+type Identify = (request: IncomingMessage) => Promise<Principal>;
+
+export function makeChatModule(dependencies: ChatDependencies): ChatModule {
+  const { config, logger, metrics, database, redis, authenticator, limits } = dependencies;
+  const { replyReader, replyWriter, waitingLine, dispatcher } = dependencies;
+  const turns = makeTurnReadRepository(database);
+  const conversations = makeConversationRepository(database);
+  const streams = makeSseStreams();
+  const positions = makeQueuePositions({ waitingLine, replyWriter, logger });
+  const relay = makeRelay({ replyReader, turns, positions, metrics });
+  const feed = makeConversationFeed({ redis, redisUrl: config.redisUrl, logger });
+  const announcer = makeAnnouncer({ replyWriter, dispatcher, feed, logger });
+  const runs = makeTurnRunRepository(database.engine);
+  const canceller = makeCanceller({ ...dependencies, turns, runs });
+  const submitter = makeSubmitter({
+    ...dependencies,
+    turnDeadlineMs: config.turnDeadlineMs,
+    turns,
+    announcer,
+    onRefused({ tier }, policy) {
+      metrics.rateLimited.inc({ tier, policy });
+      metrics.chatRequests.inc({ status: 'refused', tier });
+    },
+  });
+  const chat = makeChatRoute({ submitter, relay, streams, ...config });
+  const messages = makeMessageRoutes({ ...dependencies, turns, relay, streams, canceller });
+  const sockets = makeSocketServer({ ...dependencies, turns, submitter, relay, canceller, feed });
+
+  const identifySender: Identify = (request) =>
+    authenticator.authenticate(request.headers, clientAddress(request, config.trustProxyHops));
+  /** Requests that are no turns count against their own limit. */
+  const identify: Identify = async (request) => {
+    const principal = await identifySender(request);
+    await limits.countPrincipal(principal);
+    return principal;
+  };
+  const legacy = makeLegacyRoutes({ dependencies, turns, conversations, chat, identify });
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await chat.post(request, response, await identifySender(request));
+    } catch (error) {
+      const problem = toProblemError(error);
+      const { requestId } = traceOf(request);
+      if (problem.status >= 500)
+        logger.error(
+          { err: problem.options.cause ?? problem, request_id: requestId, code: problem.code },
+          'request error',
+        );
+      sendProblem(response, problem, requestId, chatPath);
+    }
+  }
+
+  return {
+    router: chatRouter({ chat, messages, legacy, identify, identifySender }),
+    handle(request, response) {
+      if (request.method !== 'POST' || request.url?.split('?', 1)[0] !== chatPath) return false;
+      const longLived = () => String(response.getHeader('Content-Type')).startsWith('text/event-stream');
+      watchRequest(request, response, { logger, metrics, route: () => chatPath, longLived });
+      void answer(request, response);
+      return true;
+    },
+    handleUpgrade: (request, socket, head) => sockets.handleUpgrade(request, socket, head),
+    async drain() {
+      sockets.stopAccepting();
+      for (let waitedMs = 0; waitedMs < drainMs && relay.active() > 0; waitedMs += 50) await sleep(50);
+      chat.endWaits();
+      streams.endAll();
+      await sockets.close();
+      await announcer.drain();
+      positions.close();
+      streams.close();
+      await feed.close();
+    },
+    connections: () => sockets.connections(),
+    activeThreads: () => relay.active(),
+  };
+}
+
+type OwnHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  principal: Principal,
+  id: string,
+) => Promise<void>;
+
+function chatRouter(options: {
+  chat: ChatRoute;
+  messages: MessageRoutes;
+  legacy: LegacyRoutes;
+  identify: Identify;
+  identifySender: Identify;
+}): Router {
+  const { chat, messages, legacy } = options;
+  const router = express.Router();
+  const own =
+    (handler: OwnHandler): RequestHandler =>
+    async (request, response) =>
+      handler(request, response, await options.identify(request), String(request.params.id ?? ''));
+  const sends =
+    (
+      handler: (request: IncomingMessage, response: ServerResponse, principal: Principal) => Promise<void>,
+    ): RequestHandler =>
+    async (request, response) =>
+      handler(request, response, await options.identifySender(request));
+
+  route(router, chatPath, { post: sends(chat.post) });
+  route(router, '/api/v1/messages/:id', { get: own(messages.get), delete: own(messages.cancel) });
+  route(router, '/api/v1/messages/:id/events', { get: own(messages.events) });
+  route(router, '/api/v1/messages/:id/feedback', { put: own(messages.feedback) });
+  route(router, '/chat/session', { post: (request, response) => legacy.beginSession(request, response) });
+  route(router, '/chat/session/:id', { get: own(legacy.session) });
+  route(router, '/chat/message', { post: sends(legacy.sendToSession) });
+  route(router, '/api/v2/chat/message', { post: sends(legacy.sendByChannel) });
+  route(router, '/api/v2/chat/conversations/:id', { get: own(legacy.conversation) });
+  return router;
+}

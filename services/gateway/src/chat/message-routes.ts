@@ -1,0 +1,123 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { feedbackBody, maxChatBytes, ProblemError, parseOrProblem } from '@sidestage/contracts';
+import { isUuid, type Redis } from '@sidestage/runtime';
+import type { TurnReadRepository, TurnRow } from '@sidestage/store';
+import { type Admission, keys, recoveredSeqBase, storedOutcome, type WaitingLine } from '@sidestage/turns';
+import type { Principal } from '../auth/principal.js';
+import { sendJson, sendNothing } from './answers.js';
+import type { Canceller } from './cancel.js';
+import type { ChatDependencies } from './chat-dependencies.js';
+import { openEventStream } from './chat-route.js';
+import { rateLimitHeaders } from './rate-limit.js';
+import { readJson } from './read-json.js';
+import type { Relay } from './relay.js';
+import type { SseStreams } from './sse-stream.js';
+import { turnOf, viewOf } from './turn.js';
+
+export interface MessageRouteOptions {
+  turns: TurnReadRepository;
+  waitingLine: WaitingLine;
+  admission: Admission;
+  policies: ChatDependencies['policies'];
+  redis: Redis;
+  relay: Relay;
+  streams: SseStreams;
+  canceller: Canceller;
+}
+
+/** The turn when this principal may see it. Throws `not_found`, for another's as for none. */
+export async function findOwnTurn(turns: TurnReadRepository, principal: Principal, id: string): Promise<TurnRow> {
+  const row = isUuid(id) ? await turns.find(principal.tenantId, id) : null;
+  if (row?.principal !== principal.id) throw new ProblemError('not_found', { detail: 'There is no such message.' });
+  return row;
+}
+
+/** The last seq the client has, from `Last-Event-ID` or `?last_event_id=`; 0 without. Throws `validation_failed`. */
+function readLastSeq(request: IncomingMessage): number {
+  const query = new URLSearchParams(request.url?.split('?')[1] ?? '').get('last_event_id');
+  const value = request.headers['last-event-id'] ?? query ?? '';
+  if (value === '') return 0;
+  if (typeof value === 'string' && /^\d{1,15}$/.test(value)) return Number(value);
+  throw new ProblemError('validation_failed', {
+    detail: 'Last-Event-ID: must be the id of an event of this message.',
+    errors: [{ path: 'Last-Event-ID', message: 'must be a whole number from 0' }],
+  });
+}
+
+/** `/api/v1/messages/{id}` and below. */
+export function makeMessageRoutes(options: MessageRouteOptions) {
+  const { turns, redis, relay, streams } = options;
+
+  async function limitHeaders(principal: Principal): Promise<Record<string, string>> {
+    const policy = await options.policies.of(principal.tenantId);
+    const limits = policy.tiers[principal.tier];
+    return rateLimitHeaders(
+      await options.admission.peek({ tenant_id: principal.tenantId, principal: principal.id, limits }),
+    );
+  }
+
+  /** Whether the client has everything there will ever be. */
+  async function isFinal(row: TurnRow, lastSeq: number): Promise<boolean> {
+    if (row.state !== 'done' || lastSeq === 0) return false;
+    // Told from Postgres: reset, the content, the end.
+    if (lastSeq > recoveredSeqBase) return lastSeq === recoveredSeqBase + storedOutcome(row).content.length + 2;
+    try {
+      const [seq, ended] = await redis.hmget(keys.replyState(row.generation_id), 'seq', 'ended');
+      return ended !== null && Number(seq) === lastSeq;
+    } catch {
+      return false;
+    }
+  }
+
+  async function view(principal: Principal, row: TurnRow) {
+    const waits = row.state === 'waiting' || row.state === 'offered';
+    const [place, headers] = await Promise.all([
+      waits ? options.waitingLine.place(row.id) : null,
+      limitHeaders(principal),
+    ]);
+    return { body: viewOf(row, place), headers };
+  }
+
+  return {
+    async get(_request: IncomingMessage, response: ServerResponse, principal: Principal, id: string): Promise<void> {
+      const { body, headers } = await view(principal, await findOwnTurn(turns, principal, id));
+      sendJson(response, 200, body, headers);
+    },
+
+    async events(request: IncomingMessage, response: ServerResponse, principal: Principal, id: string): Promise<void> {
+      const lastSeq = readLastSeq(request);
+      const row = await findOwnTurn(turns, principal, id);
+      const headers = await limitHeaders(principal);
+      if (await isFinal(row, lastSeq)) return sendNothing(response, headers);
+      await openEventStream({ relay, streams }, response, turnOf(row), {
+        afterSeq: lastSeq,
+        measured: false,
+        headers,
+        begin: Promise.resolve(true),
+      });
+    },
+
+    async cancel(_request: IncomingMessage, response: ServerResponse, principal: Principal, id: string): Promise<void> {
+      const row = await options.canceller.cancel(await findOwnTurn(turns, principal, id));
+      const { body, headers } = await view(principal, row);
+      sendJson(response, 200, body, headers);
+    },
+
+    async feedback(
+      request: IncomingMessage,
+      response: ServerResponse,
+      principal: Principal,
+      id: string,
+    ): Promise<void> {
+      const body = parseOrProblem(feedbackBody, await readJson(request, maxChatBytes));
+      const row = await findOwnTurn(turns, principal, id);
+      const given = await turns.giveFeedback(principal.tenantId, row.id, {
+        rating: body.rating,
+        comment: body.comment ?? null,
+      });
+      if (!given) throw new ProblemError('conflict', { detail: 'Only a completed reply can be rated.' });
+      sendNothing(response);
+    },
+  };
+}
+export type MessageRoutes = ReturnType<typeof makeMessageRoutes>;

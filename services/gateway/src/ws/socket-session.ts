@@ -1,0 +1,274 @@
+import {
+  isTerminal,
+  ProblemError,
+  parseOrProblem,
+  type ReplyEvent,
+  type WsClientFrame,
+  type WsServerFrame,
+  wsClientFrame,
+  wsCloseCodes,
+} from '@sidestage/contracts';
+import { type Logger, makeId, toProblemError } from '@sidestage/runtime';
+import type { TurnReadRepository } from '@sidestage/store';
+import { type Following, recoveredSeqBase } from '@sidestage/turns';
+import type { RawData, WebSocket } from 'ws';
+import type { Canceller } from '../chat/cancel.js';
+import { findOwnTurn } from '../chat/message-routes.js';
+import type { Relay } from '../chat/relay.js';
+import type { Submission, Submitter } from '../chat/submit.js';
+import { type Turn, toClientEvent, turnOf } from '../chat/turn.js';
+import { parseJson } from '../http/json-body.js';
+import { Budget } from './budget.js';
+import type { AcceptedTurn, ConversationFeed } from './conversation-feed.js';
+import type { Handshake } from './handshake.js';
+
+/** What one connection may send, on average and at once. */
+const messageBudget = { perSecond: 50, burst: 100 };
+const byteBudget = { perSecond: 256 * 1024, burst: 512 * 1024 };
+/** A reader this far behind is closed: it reconnects and resumes. */
+export const maxBufferedBytes = 128 * 1024;
+/** How long a device that connects may take to say what it resumes, before it is shown the running turns from their beginning. */
+const resumeGraceMs = 250;
+/** Turns of other devices a socket remembers to have shown. */
+const maxShown = 500;
+
+export interface SocketSessionOptions {
+  socket: WebSocket;
+  handshake: Handshake;
+  turns: TurnReadRepository;
+  submitter: Submitter;
+  relay: Relay;
+  canceller: Canceller;
+  feed: ConversationFeed;
+  logger: Logger;
+}
+
+type Frame<Type extends WsClientFrame['type']> = Extract<WsClientFrame, { type: Type }>;
+
+/** One device of a conversation: what it sends, in order, and everything that happens in the conversation, to it. */
+export class SocketSession {
+  readonly id = makeId();
+  /** When a ping was sent that is not answered yet; null otherwise. ms, monotonic. */
+  pingedAt: number | null = null;
+  heardAt = performance.now();
+  #conversation: Handshake['conversation'];
+  #unsubscribe: (() => void) | null = null;
+  #following = new Map<string, Following>();
+  /** Turns this socket was told of. */
+  #shown = new Set<string>();
+  /** Frames are handled one after the other: messages are accepted in the order they were sent. */
+  #work: Promise<void> = Promise.resolve();
+  #messages = new Budget(messageBudget.perSecond, messageBudget.burst);
+  #bytes = new Budget(byteBudget.perSecond, byteBudget.burst);
+  #grace: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: SocketSessionOptions) {
+    const { socket, handshake } = options;
+    this.#conversation = handshake.conversation;
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    socket.on('close', () => this.#closed());
+    this.#send({
+      type: 'ready',
+      session_id: handshake.sessionId,
+      client_id: handshake.clientId,
+      ...(this.#conversation && { conversation_id: this.#conversation.id }),
+    });
+    if (this.#conversation) {
+      this.#subscribe(this.#conversation.id);
+      this.#grace = setTimeout(() => this.showOpenTurns(), resumeGraceMs);
+    }
+  }
+
+  get principal() {
+    return this.options.handshake.principal;
+  }
+
+  close({ code, reason }: { code: number; reason: string }): void {
+    this.options.socket.close(code, reason);
+  }
+
+  /** Shows the turns of the conversation that are under way and that this socket has not been told of. */
+  showOpenTurns(): void {
+    const { turns, logger } = this.options;
+    if (!this.#conversation) return;
+    turns.openTurns(this.principal.tenantId, [this.#conversation.id]).then(
+      (rows) => {
+        for (const row of rows) this.#show(turnOf(row), row.message);
+      },
+      (error: unknown) => logger.debug({ err: error }, 'open turns not shown'),
+    );
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    this.heardAt = performance.now();
+    const bytes = Buffer.isBuffer(data) ? data : Buffer.concat(data as Buffer[]);
+    if (!this.#messages.take(1) || !this.#bytes.take(bytes.length)) this.close(wsCloseCodes.tooFast);
+    else this.#work = this.#work.then(() => this.#handle(bytes, isBinary));
+  }
+
+  async #handle(bytes: Buffer, isBinary: boolean): Promise<void> {
+    if (this.options.socket.readyState !== this.options.socket.OPEN) return;
+    let input: unknown;
+    try {
+      if (isBinary) throw new ProblemError('bad_request', { detail: 'Send frames as text.' });
+      input = parseJson(bytes);
+      await this.#run(parseOrProblem(wsClientFrame, input));
+    } catch (error) {
+      this.#sendError(error, keyOf(input));
+    }
+  }
+
+  #sendError(error: unknown, idempotencyKey: string | null): void {
+    const problem = toProblemError(error);
+    const requestId = makeId();
+    if (problem.status >= 500)
+      this.options.logger.error({ err: problem.options.cause ?? problem, request_id: requestId }, 'frame failed');
+    this.#send({
+      type: 'error',
+      problem: problem.toProblem(requestId),
+      ...(idempotencyKey !== null && { idempotency_key: idempotencyKey }),
+    });
+  }
+
+  async #run(frame: WsClientFrame): Promise<void> {
+    if (frame.type === 'ping') return this.#send({ type: 'pong' });
+    if (frame.type === 'message') return this.#message(frame);
+    if (frame.type === 'resume') return this.#resume(frame);
+    return this.#cancel(frame);
+  }
+
+  async #message(frame: Frame<'message'>): Promise<void> {
+    const creatorId = frame.creator_id ?? this.#conversation?.creatorId;
+    if (creatorId === undefined)
+      throw new ProblemError('validation_failed', {
+        detail: 'creator_id: the first message of a new session names the creator.',
+        errors: [{ path: 'creator_id', message: 'is needed on the first message of a new session' }],
+      });
+    const submission = await this.options.submitter.submit(this.principal, {
+      message: frame.message,
+      creatorId,
+      conversationId: this.#conversation?.id ?? null,
+      userId: null,
+      videoUrl: frame.video_url ?? null,
+      idempotencyKey: frame.idempotency_key ?? null,
+      requestId: makeId(),
+      traceparent: null,
+      socketId: this.id,
+    });
+    const { turn } = submission;
+    if (!this.#conversation) {
+      this.#conversation = { id: turn.conversationId, creatorId: turn.creatorId };
+      this.#subscribe(turn.conversationId);
+    }
+    this.#remember(turn.id);
+    this.#send({
+      type: 'accepted',
+      message_id: turn.id,
+      conversation_id: turn.conversationId,
+      creator_id: turn.creatorId,
+      message: frame.message,
+      ...(frame.idempotency_key !== undefined && { idempotency_key: frame.idempotency_key }),
+      rate_limit: submission.limits,
+    });
+    void this.#begin(submission);
+  }
+
+  async #begin({ turn, announced, repeated }: Submission): Promise<void> {
+    if (!(await announced)) {
+      const queued: ReplyEvent = { type: 'queued', position: null, eta_ms: null, seq: 0 };
+      this.#send(toClientEvent(turn, queued));
+    }
+    if (!this.#following.has(turn.id)) this.#follow(turn, 0, repeated === null);
+  }
+
+  async #resume(frame: Frame<'resume'>): Promise<void> {
+    const turn = turnOf(await findOwnTurn(this.options.turns, this.principal, frame.message_id));
+    this.#remember(turn.id);
+    this.#follow(turn, frame.last_seq, false);
+  }
+
+  async #cancel(frame: Frame<'cancel'>): Promise<void> {
+    const { turns, canceller } = this.options;
+    const row = await canceller.cancel(await findOwnTurn(turns, this.principal, frame.message_id));
+    // One that follows the turn is told by its last event.
+    if (this.#following.has(row.id)) return;
+    this.#send(toClientEvent(turnOf(row), { type: 'cancelled', seq: recoveredSeqBase + 2 }));
+  }
+
+  #subscribe(conversationId: string): void {
+    this.#unsubscribe = this.options.feed.subscribe(this.principal.tenantId, conversationId, (accepted, socketId) => {
+      if (socketId !== this.id) this.#show(fromFeed(accepted), accepted.message);
+    });
+  }
+
+  /** A turn of another device, or of another door: its words, then its events. */
+  #show(turn: Turn, message: string): void {
+    if (this.#shown.has(turn.id) || this.options.socket.readyState !== this.options.socket.OPEN) return;
+    this.#remember(turn.id);
+    this.#send({
+      type: 'accepted',
+      message_id: turn.id,
+      conversation_id: turn.conversationId,
+      creator_id: turn.creatorId,
+      message,
+    });
+    this.#follow(turn, 0, false);
+  }
+
+  #remember(turnId: string): void {
+    this.#shown.add(turnId);
+    const oldest = this.#shown.size > maxShown ? this.#shown.values().next().value : undefined;
+    if (oldest !== undefined) this.#shown.delete(oldest);
+  }
+
+  #follow(turn: Turn, afterSeq: number, measured: boolean): void {
+    const { socket, relay } = this.options;
+    if (socket.readyState !== socket.OPEN) return;
+    this.#following.get(turn.id)?.close();
+    const following = relay.follow(turn, {
+      afterSeq,
+      measured,
+      deliver: (events) => {
+        for (const event of events) this.#send(toClientEvent(turn, event));
+        const last = events.at(-1);
+        if (last && isTerminal(last.type) && this.#following.get(turn.id) === following)
+          this.#following.delete(turn.id);
+      },
+    });
+    this.#following.set(turn.id, following);
+  }
+
+  #send(frame: WsServerFrame): void {
+    const { socket } = this.options;
+    if (socket.readyState !== socket.OPEN) return;
+    if (socket.bufferedAmount > maxBufferedBytes) this.close(wsCloseCodes.slowReader);
+    else socket.send(JSON.stringify(frame));
+  }
+
+  #closed(): void {
+    clearTimeout(this.#grace);
+    this.#unsubscribe?.();
+    for (const following of this.#following.values()) following.close();
+    this.#following.clear();
+  }
+}
+
+function fromFeed(accepted: AcceptedTurn): Turn {
+  return {
+    id: accepted.message_id,
+    generationId: accepted.generation_id,
+    tenantId: accepted.tenant_id,
+    conversationId: accepted.conversation_id,
+    creatorId: accepted.creator_id,
+    principal: accepted.principal,
+    tier: accepted.tier,
+    acceptedAt: accepted.accepted_at,
+  };
+}
+
+/** The idempotency key of a frame that may be bad otherwise: its error names it. */
+function keyOf(input: unknown): string | null {
+  if (typeof input !== 'object' || input === null || !('idempotency_key' in input)) return null;
+  const { idempotency_key: key } = input;
+  return typeof key === 'string' && key.length <= 255 ? key : null;
+}
