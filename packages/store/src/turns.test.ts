@@ -244,7 +244,9 @@ describe('settling', () => {
       turn: { reply_text: 'new', epoch: 2, outcome: 'completed' },
     });
     expect(await settler.settle(settlement(turn, { epoch: 2, reply_text: 'again' }))).toMatchObject({ written: false });
-    expect((await row(turn)).reply_text).toBe('new');
+    const cancel = { epoch: null, outcome: 'cancelled' as const, reply_text: null };
+    expect(await settler.settle(settlement(turn, cancel))).toMatchObject({ written: false });
+    expect(await row(turn)).toMatchObject({ reply_text: 'new', outcome: 'completed' });
   });
 
   test('ending a turn makes the next of its conversation the head and hands it out once', async () => {

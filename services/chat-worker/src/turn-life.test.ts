@@ -106,6 +106,19 @@ describe('the life of a turn', () => {
     await waitFor(async () => (await world.row(turn.turnId)).announced);
   });
 
+  test('a turn that saw two workers die runs alone, and waiting for that is not counted against it', async () => {
+    gemini.behave({ reply, tokenDelayMs: 20 });
+    const others = await Promise.all(['one', 'two', 'three', 'four'].map((message) => world.send(message)));
+    const turn = await world.send('suspect', { offer: false });
+    await world.testDatabase.query(
+      `UPDATE turns SET state = 'running', epoch = 2, crashes = 1, heartbeat_at = now() - interval '1 hour' WHERE id = $1`,
+      [turn.turnId],
+    );
+    expect((await turn.ended()).at(-1)?.type).toBe('completed');
+    for (const other of others) expect((await other.ended()).at(-1)?.type).toBe('completed');
+    expect(await world.row(turn.turnId)).toMatchObject({ outcome: 'completed', crashes: 2, failures: 0 });
+  });
+
   test('a poison message is set aside after its deaths, and says why', async () => {
     const turn = await world.send('poison', { offer: false });
     await world.testDatabase.query(
