@@ -28,8 +28,14 @@ export interface Parts {
   logger: Logger;
 }
 
-/** Makes the connections, the embedding model and the indexes; `lifecycle` closes them. */
-export function makeParts(config: RetrievalConfig, logger: Logger, metrics: Metrics, lifecycle: Lifecycle): Parts {
+/** Makes the connections, the indexes and (where none is given) the configured embedding model; `lifecycle` closes them. */
+export function makeParts(
+  config: RetrievalConfig,
+  logger: Logger,
+  metrics: Metrics,
+  lifecycle: Lifecycle,
+  embeddings: EmbeddingModel = makeConfiguredEmbeddings(config),
+): Parts {
   const database = makeDatabase({
     url: config.databaseUrl,
     max: Math.max(4, Math.floor(config.DB_POOL_MAX / config.FLEET_PROCESSES)),
@@ -38,12 +44,6 @@ export function makeParts(config: RetrievalConfig, logger: Logger, metrics: Metr
     logger,
   });
   lifecycle.onClose('postgres', () => database.close());
-  const embeddings = makeEmbeddings({
-    provider: config.EMBEDDINGS,
-    threads: config.EMBEDDING_THREADS,
-    gemini: { apiKey: config.GOOGLE_API_KEY, baseUrl: config.GOOGLE_BASE_URL, model: config.GEMINI_EMBEDDING_MODEL },
-    openai: { apiKey: config.OPENAI_API_KEY, baseUrl: config.OPENAI_BASE_URL, model: config.OPENAI_EMBEDDING_MODEL },
-  });
   lifecycle.onClose('embeddings', () => embeddings.close());
   const model = modelId(embeddings);
   const passages = makePassageRepository(database.engine);
@@ -53,6 +53,15 @@ export function makeParts(config: RetrievalConfig, logger: Logger, metrics: Metr
   for (const index of indexes) lifecycle.onClose(`${index.kind} index`, () => index.close());
   const ingestion = makeIngestionRepository(database.engine);
   return { database, ingestion, passages, embeddings, model, weaviate, indexes, logger };
+}
+
+function makeConfiguredEmbeddings(config: RetrievalConfig): EmbeddingModel {
+  return makeEmbeddings({
+    provider: config.EMBEDDINGS,
+    threads: config.EMBEDDING_THREADS,
+    gemini: { apiKey: config.GOOGLE_API_KEY, baseUrl: config.GOOGLE_BASE_URL, model: config.GEMINI_EMBEDDING_MODEL },
+    openai: { apiKey: config.OPENAI_API_KEY, baseUrl: config.OPENAI_BASE_URL, model: config.OPENAI_EMBEDDING_MODEL },
+  });
 }
 
 /** The index in Weaviate, when its address is set. The embedded index answers while it cannot. */

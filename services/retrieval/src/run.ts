@@ -1,3 +1,4 @@
+import type { EmbeddingModel } from '@sidestage/models';
 import {
   closeServer,
   type HealthOptions,
@@ -29,12 +30,12 @@ export interface RunningRetrieval {
   port: number;
 }
 
-/** Starts the service: connections, indexes, ingestion, HTTP. Resolves once it listens. */
-export async function runRetrieval(config: RetrievalConfig): Promise<RunningRetrieval> {
+/** Starts the service: connections, indexes, ingestion, HTTP. Resolves once it listens. `embeddings`: default the configured ones. */
+export async function runRetrieval(config: RetrievalConfig, embeddings?: EmbeddingModel): Promise<RunningRetrieval> {
   const logger = makeLogger({ service, level: config.LOG_LEVEL, debug: config.DEBUG });
   const metrics = makeMetrics(service);
   const lifecycle = new Lifecycle(logger);
-  const parts = makeParts(config, logger, metrics, lifecycle);
+  const parts = makeParts(config, logger, metrics, lifecycle, embeddings);
   runReconciling(parts, lifecycle);
   const queue = config.INGEST ? runIngestion(config, parts, metrics, lifecycle) : undefined;
 
