@@ -19,6 +19,14 @@ const make = (token: string, tier: string) =>
 const list = (base: string, key: string) =>
   gateway.call('GET', `${base}/api/v1/keys`, { headers: { 'X-API-Key': key } });
 
+async function seesRedis(base: string): Promise<boolean> {
+  const { body } = await gateway.call<{ dependencies: { redis: { status: string } } }>(
+    'GET',
+    `${base}/health/detailed`,
+  );
+  return body.dependencies.redis.status === 'ok';
+}
+
 describe('an API key', () => {
   test('is shown once, works as Bearer and as X-API-Key, and is stored as a hash only', async () => {
     const made = await make(gateway.home.key, 'premium');
@@ -61,6 +69,7 @@ describe('an API key', () => {
       expect((await list('', key)).status).toBe(401);
     } finally {
       await gateway.redis.restart();
+      for (const base of [gateway.url, other]) await waitFor(() => seesRedis(base), { what: 'Redis to be seen again' });
     }
   });
 

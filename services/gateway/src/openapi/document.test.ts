@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { problemCatalogue } from '@sidestage/contracts';
+import { makeDocument, operations } from './document.js';
+
+describe('the API document', () => {
+  test('names every route of the public contract', () => {
+    const named = operations.map(({ method, path }) => `${method} ${path}`);
+    expect(new Set(named).size).toBe(named.length);
+    for (const one of [
+      'post /api/v1/chat',
+      'get /api/v1/messages/{id}/events',
+      'post /api/v1/auth/refresh',
+      'put /api/v1/admin/tenants/{id}/policy',
+      'get /api/v1/sources/{id}/transcript',
+      'post /chat/session',
+      'post /api/v2/chat/message',
+    ])
+      expect(named).toContain(one);
+  });
+
+  test('is made of the schemas that validate, each operation with its problems', () => {
+    const document = JSON.parse(JSON.stringify(makeDocument()));
+    expect(document.openapi).toBe('3.1.0');
+    const chat = document.paths['/api/v1/chat'].post;
+    expect(chat.requestBody.content['application/json'].schema.properties.message.maxLength).toBe(8000);
+    expect(chat.responses['429'].content['application/problem+json'].schema.$ref).toBe('#/components/schemas/Problem');
+    expect(JSON.stringify(document)).not.toContain('undefined');
+  });
+});
+
+describe('docs/errors.md', () => {
+  test('lists exactly the codes, statuses and titles of the catalogue', () => {
+    const text = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8');
+    const rows = [...text.matchAll(/^\| <a id="(\w+)"><\/a>`(\w+)` \| (\d{3}) \| ([^|]+) \|/gm)];
+    const listed = Object.fromEntries(
+      rows.map(([, , code, status, title]) => [code, { status: Number(status), title }]),
+    );
+    expect(listed).toEqual(problemCatalogue);
+    for (const [, anchor, code] of rows) expect(anchor).toBe(code);
+  });
+});
