@@ -33,11 +33,24 @@ const allowedHeaders = [
 ];
 const corsCacheSeconds = 600;
 
+/** Says to browsers which pages may call. Works on plain node requests too. */
+export type Cors = ReturnType<typeof cors>;
+
+export function makeCors(origins: Origins): Cors {
+  return cors({
+    origin: (origin, decide) => decide(null, origin !== undefined && origins.allows(origin)),
+    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowedHeaders,
+    exposedHeaders,
+    maxAge: corsCacheSeconds,
+  });
+}
+
 export interface AppOptions {
   config: Pick<GatewayConfig, 'requestTimeoutMs' | 'concurrencyLimit'>;
   logger: Logger;
   metrics: Metrics;
-  origins: Origins;
+  cors: Cors;
   /** Health and documents: answered however busy the gateway is. */
   health: Router[];
   /** Chat; authenticates and reads bodies by itself. */
@@ -66,15 +79,7 @@ export function makeApp(options: AppOptions): Express {
   });
   app.use(boundTime(config.requestTimeoutMs));
   app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } } }));
-  app.use(
-    cors({
-      origin: (origin, decide) => decide(null, origin !== undefined && options.origins.allows(origin)),
-      methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      allowedHeaders,
-      exposedHeaders,
-      maxAge: corsCacheSeconds,
-    }),
-  );
+  app.use(options.cors);
   app.use(
     compression({
       threshold: 1024,

@@ -43,6 +43,8 @@ const shape = {
   BREAKER_RESET_MS: integer(100, 3_600_000).default(60_000),
   /** Proxies in front whose X-Forwarded-For is believed. */
   TRUST_PROXY_HOPS: integer(0, 10).default(0),
+  /** Gateways that share the tiers' limits while Redis is away. */
+  GATEWAYS: integer(1, 1000).default(1),
 };
 
 /** Words of secrets that stand in examples and in other people's repositories. */
@@ -100,6 +102,7 @@ export interface GatewayConfig {
   cacheEnabled: boolean;
   breaker: { errorPercent: number; resetMs: number };
   trustProxyHops: number;
+  gateways: number;
   /** Processes that share DB_POOL_MAX. */
   fleetProcesses: number;
 }
@@ -143,6 +146,7 @@ export function readConfig(variables: Record<string, string | undefined>): Reado
     cacheEnabled: env.CACHE_ENABLED,
     breaker: { errorPercent: env.BREAKER_ERROR_PERCENT, resetMs: env.BREAKER_RESET_MS },
     trustProxyHops: env.TRUST_PROXY_HOPS,
+    gateways: env.GATEWAYS,
     fleetProcesses: env.FLEET_PROCESSES,
   });
 }

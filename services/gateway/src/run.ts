@@ -11,9 +11,17 @@ import {
   makeRedis,
   type Redis,
 } from '@sidestage/runtime';
-import { makeDatabase } from '@sidestage/store';
-import { makeDispatcher } from '@sidestage/turns';
-import { makeApp } from './app.js';
+import { makeDatabase, makeTurnAcceptor, makeTurnSettler } from '@sidestage/store';
+import {
+  makeAdmission,
+  makeAdmissionLedger,
+  makeDispatcher,
+  makeReplyReader,
+  makeReplyWriter,
+  makeWaitingLine,
+} from '@sidestage/turns';
+import { makeApp, makeCors } from './app.js';
+import { makeChatModule } from './chat/chat-module.js';
 import type { GatewayConfig } from './config.js';
 import { gatewayHealth } from './health.js';
 import { makePlatform } from './platform.js';
@@ -43,6 +51,28 @@ export async function runGateway(
     const platform = makePlatform({ config, logger, metrics, redis, database, lifecycle });
     const dispatcher = makeDispatcher({ redisUrl: config.redisUrl, logger });
     lifecycle.onClose('dispatcher', () => dispatcher.close());
+    const replyReader = makeReplyReader({ redisUrl: config.redisUrl, redis, logger });
+    lifecycle.onClose('reply reader', () => replyReader.close());
+    const acceptor = makeTurnAcceptor(database.engine);
+    lifecycle.onClose('acceptor', () => acceptor.drain());
+    const settler = makeTurnSettler(database.engine);
+    lifecycle.onClose('settler', () => settler.drain());
+    const chat = makeChatModule({
+      ...platform,
+      config,
+      logger,
+      metrics,
+      database,
+      redis,
+      dispatcher,
+      replyReader,
+      replyWriter: makeReplyWriter({ redis }),
+      waitingLine: makeWaitingLine({ redis }),
+      admission: makeAdmission({ redis, logger, gateways: config.gateways }),
+      ledger: makeAdmissionLedger({ redis, logger }),
+      settler,
+      acceptor,
+    });
 
     const health = gatewayHealth({
       config,
@@ -51,21 +81,28 @@ export async function runGateway(
       redis,
       retrieval: platform.retrieval,
       dispatcher,
-      connections: () => 0,
+      connections: () => chat.connections(),
       draining: () => lifecycle.draining,
     });
+    const cors = makeCors(platform.origins);
     const app = makeApp({
       config,
       logger,
       metrics,
-      origins: platform.origins,
+      cors,
       health: [...health, platform.documents],
-      chat: null,
+      chat: chat.router,
       identify: platform.identify,
       routers: platform.routers,
     });
-    const server = makeHttpServer(app);
+    const server = makeHttpServer((request, response) => {
+      if (chat.isMessage(request)) cors(request, response, () => chat.handle(request, response));
+      else app(request, response);
+    });
+    server.on('upgrade', chat.handleUpgrade);
     lifecycle.onClose('http', () => closeServer(server, graceMs));
+    // Before the server: its streams and sockets end only when they are told to.
+    lifecycle.onClose('chat', () => chat.drain());
     const port = await listen(server, config.port, config.host);
     logger.info({ port, host: config.host }, 'gateway listens');
     return { lifecycle, logger, port };

@@ -1,9 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Policy } from '@sidestage/contracts';
 import type { Logger, Metrics, Redis } from '@sidestage/runtime';
 import type { Database, TurnAcceptor, TurnSettler } from '@sidestage/store';
 import type { Admission, AdmissionLedger, Dispatcher, ReplyReader, ReplyWriter, WaitingLine } from '@sidestage/turns';
-import type { Sessions } from '../accounts/sessions.js';
+import type { GuestMaker } from '../accounts/guest-maker.js';
 import type { Authenticator } from '../auth/authenticate.js';
 import type { GatewayConfig } from '../config.js';
 import type { Origins } from '../http/origins.js';
@@ -20,13 +19,7 @@ export interface ChatCreator {
 /** The settings chat reads. */
 export type ChatConfig = Pick<
   GatewayConfig,
-  | 'redisUrl'
-  | 'guests'
-  | 'concurrencyLimit'
-  | 'maxConnections'
-  | 'requestTimeoutMs'
-  | 'turnDeadlineMs'
-  | 'trustProxyHops'
+  'redisUrl' | 'concurrencyLimit' | 'maxConnections' | 'requestTimeoutMs' | 'turnDeadlineMs' | 'trustProxyHops'
 >;
 
 export interface ChatDependencies {
@@ -43,11 +36,9 @@ export interface ChatDependencies {
     /** The tenant's first creator. */
     first(tenantId: string): Promise<ChatCreator | null>;
   };
-  limits: Pick<RequestLimits, 'countPrincipal' | 'countSignIn'>;
+  limits: Pick<RequestLimits, 'countPrincipal'>;
   origins: Pick<Origins, 'allows'>;
-  /** Guests for calls of the older API that come without a credential. */
-  sessions: Pick<Sessions, 'guest'>;
-  tenantOf(headers: IncomingHttpHeaders): Promise<string>;
+  guests: GuestMaker;
   dispatcher: Dispatcher;
   replyWriter: ReplyWriter;
   replyReader: ReplyReader;

@@ -28,7 +28,7 @@ const channelMessageBody = z.object({
 const historyLines = 100;
 
 export interface LegacyRouteOptions {
-  dependencies: Pick<ChatDependencies, 'config' | 'authenticator' | 'limits' | 'creators' | 'sessions' | 'tenantOf'>;
+  dependencies: Pick<ChatDependencies, 'config' | 'creators' | 'guests'>;
   turns: TurnReadRepository;
   conversations: Pick<ConversationRepository, 'find' | 'messages'>;
   chat: ChatRoute;
@@ -37,16 +37,12 @@ export interface LegacyRouteOptions {
 
 /** The calls of the systems this one replaces, on top of the chat route. */
 export function makeLegacyRoutes({ dependencies, turns, conversations, chat, identify }: LegacyRouteOptions) {
-  const { config, authenticator, limits, creators, sessions, tenantOf } = dependencies;
+  const { config, creators, guests } = dependencies;
 
   /** Without a credential a guest is made; its token goes back with the session. */
   async function identifyOrGuest(request: IncomingMessage): Promise<{ principal: Principal; token?: string }> {
     if (hasCredential(request.headers)) return { principal: await identify(request) };
-    const address = clientAddress(request, config.trustProxyHops);
-    if (!config.guests) return { principal: await authenticator.authenticate(request.headers, address) };
-    await limits.countSignIn(address);
-    const { access_token } = await sessions.guest(await tenantOf(request.headers));
-    return { principal: await authenticator.authenticateToken(access_token, address), token: access_token };
+    return guests.begin(request.headers, clientAddress(request, config.trustProxyHops));
   }
 
   async function history(principal: Principal, id: string) {
