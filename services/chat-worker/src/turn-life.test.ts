@@ -72,11 +72,13 @@ describe('the life of a turn', () => {
   });
 
   test('an expired turn asks no model and is told so', async () => {
+    const searches = world.retrieval.searches.length;
     const turn = await world.send('Too late', { deadlineMs: 0 });
     expect((await turn.ended()).at(-1)).toMatchObject({
       type: 'failed',
       problem: { code: 'deadline_exceeded', status: 504 },
     });
+    expect(world.retrieval.searches).toHaveLength(searches);
     expect(gemini.requests).toHaveLength(0);
   });
 
