@@ -12,6 +12,8 @@ export interface PoolOptions {
   url: string;
   role: DatabaseRole;
   max: number;
+  /** Connections opened at once and kept: a burst finds them ready. Default 2, never above `max`. */
+  min?: number;
   idleMs: number;
   /** Longest wait for a free connection, in milliseconds. */
   waitMs: number;
@@ -22,9 +24,11 @@ export interface PoolOptions {
 
 /** A pool whose connections run as `role` and never wait or run without a bound. */
 export function makePool(options: PoolOptions): PgPool {
+  const min = Math.min(options.min ?? 2, options.max);
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.max,
+    min,
     idleTimeoutMillis: options.idleMs,
     connectionTimeoutMillis: options.waitMs,
     application_name: options.role,
@@ -38,6 +42,13 @@ export function makePool(options: PoolOptions): PgPool {
   // A backend that is terminated emits on the idle client (pool) or on the one in use (client): unheard, either ends the process.
   pool.on('error', (error) => options.logger.warn({ err: error, role: options.role }, 'idle postgres connection lost'));
   pool.on('connect', (client) => client.on('error', () => undefined));
+  for (let opened = 0; opened < min; opened++) {
+    // A server that is not there yet is the first query's to report.
+    pool.connect().then(
+      (client) => client.release(),
+      () => undefined,
+    );
+  }
   return pool;
 }
 

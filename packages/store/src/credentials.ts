@@ -50,8 +50,29 @@ export function hashSecretToken(token: string): Buffer {
 /** OWASP's setting for argon2id, the library's default algorithm (19 MiB, 2 passes): about 25 ms, in a thread of the pool. */
 const argon2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
+/**
+ * Hashes at once: a burst of sign-ups must leave threads of libuv's pool free, where the handshakes of new Postgres connections wait too
+ * (200 registrations at once made connections time out).
+ */
+const hashesAtOnce = 2;
+let hashing = 0;
+const waitingToHash: (() => void)[] = [];
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (hashing >= hashesAtOnce) await new Promise<void>((resolve) => waitingToHash.push(resolve));
+  else hashing += 1;
+  try {
+    return await work();
+  } finally {
+    // The place is handed on, so nobody overtakes.
+    const next = waitingToHash.shift();
+    if (next) next();
+    else hashing -= 1;
+  }
+}
+
 export function hashPassword(password: string): Promise<string> {
-  return hash(password, argon2);
+  return inTurn(() => hash(password, argon2));
 }
 
 let decoy: Promise<string> | undefined;
@@ -62,6 +83,7 @@ let decoy: Promise<string> | undefined;
  */
 export async function verifyPassword(storedHash: string | null, password: string): Promise<boolean> {
   decoy ??= hashPassword(makeSecretToken());
-  const matches = await verify(storedHash ?? (await decoy), password);
+  const stored = storedHash ?? (await decoy);
+  const matches = await inTurn(() => verify(stored, password));
   return matches && storedHash !== null;
 }
