@@ -1,0 +1,246 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { LimitState } from '@sidestage/contracts';
+import { closeRedis, makeId, makeLogger, makeRedis, type Redis } from '@sidestage/runtime';
+import { makeTestRedis, type TestRedis, waitFor } from '@sidestage/testkit';
+import { makeAdmission, makeAdmissionLedger } from './admission.js';
+import { keys } from './keys.js';
+import type { Admission, AdmissionLedger, AdmissionRequest, AdmissionResult } from './ports.js';
+import { makeWaitingLine } from './waiting-line.js';
+
+const logger = makeLogger({ service: 'test', level: 'FATAL' });
+const tenantId = makeId();
+let server: TestRedis;
+let redis: Redis;
+let admission: Admission;
+let ledger: AdmissionLedger;
+
+beforeEach(async () => {
+  server = await makeTestRedis();
+  redis = makeRedis(server.url, 'request', logger);
+  await new Promise((resolve) => redis.once('ready', resolve));
+  admission = makeAdmission({ redis, logger, gateways: 2 });
+  ledger = makeAdmissionLedger({ redis, logger });
+});
+afterEach(async () => {
+  await closeRedis(redis);
+  await server.stop();
+});
+
+function ask(over: Partial<AdmissionRequest> = {}): AdmissionRequest {
+  return {
+    turn_id: makeId(),
+    tenant_id: tenantId,
+    principal: 'user:ada',
+    tier: 'free',
+    idempotency_scope: null,
+    limits: { per_hour: 50, per_minute: 10, in_flight: 100, weight: 1 },
+    tenant_limit: { per_minute: 1000, burst: 2000 },
+    lease_until: Date.now() + 180_000,
+    ...over,
+  };
+}
+const limits = (per_hour: number, per_minute: number, in_flight = 100) => ({
+  per_hour,
+  per_minute,
+  in_flight,
+  weight: 1,
+});
+function remaining(result: AdmissionResult | { limits: LimitState[] }): Record<string, number> {
+  const states = 'limits' in result ? result.limits : [];
+  return Object.fromEntries(states.map((state) => [state.policy, state.remaining]));
+}
+
+describe('windows', () => {
+  test('let exactly the limit through; a refusal names the policy, when to come back, and does not count', async () => {
+    const kinds: string[] = [];
+    for (let turn = 0; turn < 13; turn++) kinds.push((await admission.admit(ask())).kind);
+    expect(kinds).toEqual([...Array(10).fill('admitted'), 'refused', 'refused', 'refused']);
+    const refused = await admission.admit(ask());
+    expect(refused).toMatchObject({ kind: 'refused', policy: 'minute' });
+    if (refused.kind !== 'refused') throw new Error('admitted');
+    expect(refused.retry_after_ms).toBeGreaterThan(0);
+    expect(refused.retry_after_ms).toBeLessThanOrEqual(60_000);
+    expect(remaining(refused)).toEqual({ hour: 40, minute: 0 });
+    expect(await redis.zcard(keys.inFlight(tenantId, 'user:ada'))).toBe(10);
+    expect(await redis.zcard(keys.waitingLine())).toBe(10);
+  });
+
+  test('of which several refuse: the one that holds longest is named', async () => {
+    await admission.admit(ask({ limits: limits(1, 1, 1) }));
+    expect(await admission.admit(ask({ limits: limits(1, 1, 1) }))).toMatchObject({ policy: 'hour' });
+  });
+
+  test('begin with the first accepted turn and end a whole window later', async () => {
+    const admitted = await admission.admit(ask());
+    if (admitted.kind !== 'admitted') throw new Error(admitted.kind);
+    expect(admitted.limits).toEqual([
+      { policy: 'hour', limit: 50, remaining: 49, reset_seconds: 3600 },
+      { policy: 'minute', limit: 10, remaining: 9, reset_seconds: 60 },
+    ]);
+    expect(await redis.pttl(keys.quota(tenantId, 'user:ada', 'minute'))).toBeGreaterThan(55_000);
+    await redis.pexpire(keys.quota(tenantId, 'user:ada', 'minute'), 1);
+    await waitFor(async () => (await redis.exists(keys.quota(tenantId, 'user:ada', 'minute'))) === 0);
+    expect(remaining(await admission.admit(ask()))).toEqual({ hour: 48, minute: 9 });
+  });
+
+  test('of one principal leave others alone, and a looking gateway takes nothing', async () => {
+    await admission.admit(ask({ limits: limits(50, 1) }));
+    expect((await admission.admit(ask({ limits: limits(50, 1) }))).kind).toBe('refused');
+    expect((await admission.admit(ask({ principal: 'user:bob', limits: limits(50, 1) }))).kind).toBe('admitted');
+    expect((await admission.admit(ask({ tenant_id: makeId(), limits: limits(50, 1) }))).kind).toBe('admitted');
+    const look = { tenant_id: tenantId, principal: 'user:eve', limits: limits(50, 10) };
+    for (let times = 0; times < 3; times++)
+      expect(remaining({ limits: await admission.peek(look) })).toEqual({ hour: 50, minute: 10 });
+  });
+});
+
+describe('in flight', () => {
+  test('never more than the cap, with fifty at once', async () => {
+    const results = await Promise.all(
+      Array.from({ length: 50 }, () => admission.admit(ask({ limits: limits(500, 500, 8) }))),
+    );
+    expect(results.filter(({ kind }) => kind === 'admitted')).toHaveLength(8);
+    expect(results.filter((result) => result.kind === 'refused' && result.policy === 'in_flight')).toHaveLength(42);
+  });
+
+  test('a lease ends by itself', async () => {
+    const cap = limits(500, 500, 1);
+    await admission.admit(ask({ limits: cap, lease_until: Date.now() + 50 }));
+    expect((await admission.admit(ask({ limits: cap }))).kind).toBe('refused');
+    await waitFor(async () => (await admission.admit(ask({ limits: cap }))).kind === 'admitted');
+  });
+
+  test('an ended turn makes room; its quota stays used, unless it goes back', async () => {
+    const first = ask({ limits: limits(50, 10, 1) });
+    await admission.admit(first);
+    await ledger.ended([{ ...first, refund: false }]);
+    const second = ask({ limits: limits(50, 10, 1) });
+    expect(remaining(await admission.admit(second))).toEqual({ hour: 48, minute: 8 });
+    await ledger.ended([{ ...second, refund: true }]);
+    expect(await redis.zcard(keys.waitingLine())).toBe(0);
+    expect(remaining({ limits: await admission.peek(first) })).toEqual({ hour: 49, minute: 9 });
+    // A second word about the same turn gives nothing more.
+    await ledger.ended([{ ...second, refund: true }]);
+    expect(remaining({ limits: await admission.peek(first) })).toEqual({ hour: 49, minute: 9 });
+  });
+
+  test('a refund does not go to a window begun after the charge', async () => {
+    const old = ask();
+    await admission.admit(old);
+    await redis.del(keys.quota(tenantId, 'user:ada', 'minute'));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await admission.admit(ask());
+    await ledger.ended([{ ...old, refund: true }]);
+    expect(remaining({ limits: await admission.peek(old) })).toEqual({ hour: 49, minute: 9 });
+  });
+});
+
+describe('the tenant', () => {
+  test('has a bucket over all its principals, refilled with time', async () => {
+    const tenant_limit = { per_minute: 600, burst: 3 };
+    const results: string[] = [];
+    for (let n = 0; n < 4; n++)
+      results.push((await admission.admit(ask({ principal: `user:${n}`, tenant_limit }))).kind);
+    expect(results).toEqual(['admitted', 'admitted', 'admitted', 'refused']);
+    const refused = await admission.admit(ask({ principal: 'user:9', tenant_limit }));
+    if (refused.kind === 'refused') {
+      expect(refused.policy).toBe('tenant');
+      expect(refused.retry_after_ms).toBeLessThanOrEqual(100);
+    }
+    await waitFor(async () => (await admission.admit(ask({ principal: 'user:9', tenant_limit }))).kind === 'admitted');
+  });
+});
+
+describe('idempotency', () => {
+  test('a key names the turn it made, and takes nothing again', async () => {
+    const first = ask({ idempotency_scope: 'k' });
+    await admission.admit(first);
+    expect(await admission.admit(ask({ idempotency_scope: 'k' }))).toEqual({
+      kind: 'repeated',
+      turn_id: first.turn_id,
+    });
+    expect(remaining({ limits: await admission.peek(first) })).toEqual({ hour: 49, minute: 9 });
+    expect((await admission.admit(ask({ idempotency_scope: 'k', tenant_id: makeId() }))).kind).toBe('admitted');
+  });
+
+  test('a refused turn leaves its key free', async () => {
+    await admission.admit(ask({ limits: limits(50, 1) }));
+    expect((await admission.admit(ask({ idempotency_scope: 'k', limits: limits(50, 1) }))).kind).toBe('refused');
+    expect((await admission.admit(ask({ idempotency_scope: 'k', limits: limits(50, 10) }))).kind).toBe('admitted');
+  });
+
+  test('withdrawing undoes everything, the key too', async () => {
+    const turn = ask({ idempotency_scope: 'k', tenant_limit: { per_minute: 1, burst: 1 } });
+    await admission.admit(turn);
+    await admission.withdraw(turn);
+    expect(await redis.keys('sidestage:*')).not.toContain(keys.charge(tenantId, turn.turn_id));
+    expect(await redis.zcard(keys.inFlight(tenantId, 'user:ada'))).toBe(0);
+    expect(await redis.zcard(keys.waitingLine())).toBe(0);
+    expect(remaining({ limits: await admission.peek(turn) })).toEqual({ hour: 50, minute: 10 });
+    const again = { ...turn, turn_id: makeId() };
+    expect((await admission.admit(again)).kind).toBe('admitted');
+    // The old turn's withdrawal does not take the key of the new one.
+    await admission.withdraw(turn);
+    expect(await admission.admit({ ...turn, turn_id: makeId() })).toEqual({ kind: 'repeated', turn_id: again.turn_id });
+  });
+});
+
+describe('the waiting line', () => {
+  test('gives each turn its place, and an estimate once it is known how fast it drains', async () => {
+    const turns = [ask(), ask(), ask()];
+    const places = [];
+    for (const turn of turns) places.push(await admission.admit(turn));
+    expect(places).toMatchObject([{ position: 1, eta_ms: null }, { position: 2 }, { position: 3 }]);
+    const line = makeWaitingLine({ redis });
+    await line.leave([turns[0]?.turn_id ?? '']);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await line.leave([turns[1]?.turn_id ?? '']);
+    const next = await admission.admit(ask());
+    expect(next).toMatchObject({ position: 2 });
+    expect(next.kind === 'admitted' && next.eta_ms).toBeGreaterThan(0);
+    expect((await line.place(turns[2]?.turn_id ?? ''))?.position).toBe(1);
+  });
+
+  test('whoever was forgotten in it does not push others back for ever', async () => {
+    await redis.zadd(keys.waitingLine(), Date.now() - 200_000, 'forgotten');
+    expect(await admission.admit(ask())).toMatchObject({ position: 1 });
+  });
+});
+
+describe('without Redis', () => {
+  test('each gateway hands out its share, without a position, and Redis decides again when it is back', async () => {
+    await server.kill();
+    const kinds: string[] = [];
+    for (let turn = 0; turn < 7; turn++) {
+      const result = await admission.admit(ask());
+      kinds.push(result.kind);
+      if (result.kind === 'admitted') expect(result.position).toBeNull();
+    }
+    expect(kinds).toEqual([...Array(5).fill('admitted'), 'refused', 'refused']);
+    await server.restart();
+    await waitFor(async () => {
+      const result = await admission.admit(ask({ principal: 'user:after' }));
+      return result.kind === 'admitted' && result.position !== null;
+    });
+  });
+
+  test('a frozen Redis costs a turn its timeout and not more, and no lease of a refused turn outlives the thaw', async () => {
+    server.freeze();
+    const results = [];
+    for (let turn = 0; turn < 4; turn++) results.push(await admission.admit(ask({ limits: limits(50, 2) })));
+    expect(results.map(({ kind }) => kind)).toEqual(['admitted', 'refused', 'refused', 'refused']);
+    server.resume();
+    await waitFor(async () => (await admission.admit(ask({ principal: 'user:after' }))).kind === 'admitted');
+    expect(await redis.zcard(keys.inFlight(tenantId, 'user:ada'))).toBeLessThanOrEqual(1);
+  });
+
+  test('a wiped Redis is filled from the turns that are open', async () => {
+    const open = [
+      { id: makeId(), tenant_id: tenantId, principal: 'user:ada', state: 'running' },
+      { id: makeId(), tenant_id: tenantId, principal: 'user:ada', state: 'waiting' },
+    ].map((turn) => ({ ...turn, accepted_at: new Date(), deadline_at: new Date(Date.now() + 60_000) }));
+    await ledger.rebuild(open);
+    expect((await admission.admit(ask({ limits: limits(50, 10, 2) }))).kind).toBe('refused');
+    expect(await redis.zrange(keys.waitingLine(), 0, -1)).toEqual([open[1]?.id]);
+  });
+});
