@@ -3,7 +3,7 @@ import type { RequestHandler, Router } from 'express';
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** Registers the methods of one path; any other is 405 with Allow. */
+/** Registers the methods of one path; OPTIONS names them, any other is 405 with Allow. */
 export function route(
   router: Router,
   path: string,
@@ -17,6 +17,9 @@ export function route(
   if (allowed.includes('GET')) allowed.push('HEAD');
   allowed.push('OPTIONS');
   const allow = allowed.join(', ');
+  at.options((_request, response) => {
+    response.status(204).set('Allow', allow).end();
+  });
   at.all((request, _response, next) => {
     next(
       new ProblemError('method_not_allowed', {
