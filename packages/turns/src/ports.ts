@@ -35,7 +35,7 @@ export interface AppendOptions {
 /** Writes reply events: numbered by one Redis script that refuses an old epoch, kept in the stream and published in the same step. */
 export interface ReplyWriter {
   /**
-   * Appends in order. `epoch` 0 is the gateway's (`queued`, once, before the turn is offered: it begins the buffer); a claim's epoch is above
+   * Appends in order. `epoch` 0 is the gateway's (`queued`, before the turn is offered: it begins the buffer); a claim's epoch is above
    * it. A terminal event seals the generation. Rejects when Redis is not reachable.
    */
   append(generationId: string, epoch: number, events: ReplyEventBody[], options?: AppendOptions): Promise<AppendResult>;

@@ -105,6 +105,19 @@ describe('writing a reply', () => {
     expect(before.accepted && events[3] && events[3].seq > before.seq).toBe(true);
   });
 
+  test('a lost buffer of a turn that still waits is said too, and what a worker says then goes on from it', async () => {
+    // The id of a generation made a minute ago.
+    const madeAt = (Date.now() - 60_000).toString(16).padStart(12, '0');
+    const id = `${madeAt.slice(0, 8)}-${madeAt.slice(8)}${makeId().slice(13)}`;
+    const events = follow(id, { afterSeq: 4 });
+    await writer.append(id, 0, [queued]);
+    await writer.append(id, 1, [delta('a')]);
+    await writer.append(id, 1, [cancelled]);
+    await ended(events);
+    expect(events.map((event) => event.type)).toEqual(['reset', 'queued', 'delta', 'cancelled']);
+    expect(Math.min(...numbers(events))).toBeGreaterThan(4);
+  });
+
   test('keeps the buffer for a while and no longer', async () => {
     const id = makeId();
     await writer.append(id, 0, [queued]);

@@ -21,14 +21,12 @@ function ageMs(generationId: string): number {
  * are a million apart, and within one epoch the age in milliseconds grows faster than events can be made.
  */
 function firstBase(generationId: string, epoch: number): number {
-  const age = ageMs(generationId);
-  if (epoch === 0) return age < freshMs ? 0 : age;
-  return epoch * epochStride + age;
+  return epoch * epochStride + ageMs(generationId);
 }
 
 /**
- * Writes reply events through `redis` (a request connection: fails fast). The gateway begins the buffer with `queued` (epoch 0). A later epoch
- * that finds no buffer knows that Redis lost it: it begins a new one with `reset {recovered: false}` and what `soFar` gives.
+ * Writes reply events through `redis` (a request connection: fails fast). The gateway begins the buffer with `queued` (epoch 0). Who finds no
+ * buffer later knows that Redis lost it: it begins a new one with `reset {recovered: false}` and what `soFar` gives.
  */
 export function makeReplyWriter({ redis }: { redis: Redis }): ReplyWriter {
   const run = makeAppendScript(redis);
@@ -51,11 +49,11 @@ export function makeReplyWriter({ redis }: { redis: Redis }): ReplyWriter {
         events: batch.map((event) => JSON.stringify(event)),
       });
     if (events.length === 0) throw new Error('an append needs at least one event');
-    let answer = await call(events, epoch === 0 ? firstBase(generationId, epoch) : null);
+    let answer = await call(events, epoch === 0 && ageMs(generationId) < freshMs ? 0 : null);
     if (answer.kind === 'no_buffer') {
       const before = soFar?.() ?? [];
       const batch: ReplyEventBody[] = [
-        { type: 'reset', attempt: epoch, recovered: false },
+        { type: 'reset', attempt: Math.max(1, epoch), recovered: false },
         ...before,
         ...events.filter((event) => event.type !== 'reset'),
       ];
