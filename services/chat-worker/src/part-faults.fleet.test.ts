@@ -3,6 +3,8 @@ import { type ModelServer, startGeminiServer, waitFor } from '@sidestage/testkit
 import { makeWorkerWorld, type SentTurn, shownText, type WorkerWorld } from './test-support/worker-world.js';
 
 const words = 'Sleep is when memories settle [1]. Naps help too [1]. Rest is part of training [2]. ';
+/** Stops in the middle and stays there, so that the fault always finds work in flight. */
+const midReply = { reply: words, stallAfterWords: 8, tokenDelayMs: 10 };
 
 describe('when a part dies', () => {
   let world: WorkerWorld;
@@ -11,6 +13,7 @@ describe('when a part dies', () => {
     MODEL_LADDER: 'gemini',
     GOOGLE_API_KEY: 'test',
     GOOGLE_BASE_URL: gemini.url,
+    MODEL_GAP_MS: '60000',
     ...extra,
   });
 
@@ -38,7 +41,7 @@ describe('when a part dies', () => {
     waitFor(() => turns.every((turn) => turn.events.some((event) => event.type === 'delta')), { what: 'text' });
 
   test('a worker killed in the middle of replies: others say reset and the whole reply, within seconds', async () => {
-    gemini.behave({ reply: words.repeat(4), tokenDelayMs: 50 });
+    gemini.behave(midReply);
     const victim = await world.forkWorker(settings());
     const turns = await Promise.all(['one', 'two', 'three'].map((message) => world.send(message)));
     await talking(turns);
@@ -56,7 +59,7 @@ describe('when a part dies', () => {
   });
 
   test('Redis frozen past the locks: the worker stops by itself, and every turn is answered once', async () => {
-    gemini.behave({ reply: words.repeat(10), tokenDelayMs: 100 });
+    gemini.behave(midReply);
     await world.startWorker(settings());
     await world.startWorker(settings());
     const turns = await Promise.all(['one', 'two', 'three'].map((message) => world.send(message)));
@@ -84,7 +87,7 @@ describe('when a part dies', () => {
   });
 
   test('Redis wiped in the middle of replies and with turns waiting: told so, everything answered once', async () => {
-    gemini.behave({ reply: words.repeat(4), tokenDelayMs: 50 });
+    gemini.behave(midReply);
     await world.startWorker(settings({ WORKER_CONCURRENCY: '2' }));
     const turns = await Promise.all(['one', 'two'].map((message) => world.send(message)));
     await talking(turns);
