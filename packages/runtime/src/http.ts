@@ -11,7 +11,7 @@ import express, { type ErrorRequestHandler, type RequestHandler, type Response, 
 import { makeId } from './ids.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
-import { isRetryable } from './postgres.js';
+import { isUnavailable } from './postgres.js';
 
 /** Requests slower than this are logged as slow. */
 const slowMs = 5_000;
@@ -93,8 +93,8 @@ export function toProblemError(error: unknown): ProblemError {
     return new ProblemError('bad_request', { cause: error });
   if (error instanceof URIError)
     return new ProblemError('bad_request', { detail: 'The address is not valid percent-encoding.' });
-  // Postgres is away, or its connections are all taken: the client may come back.
-  if (isRetryable(error)) return new ProblemError('unavailable', { retryAfterSeconds: 2, cause: error });
+  // Postgres is away or strained, or its connections are all taken: the client may come back.
+  if (isUnavailable(error)) return new ProblemError('unavailable', { retryAfterSeconds: 2, cause: error });
   return new ProblemError('internal', { cause: error });
 }
 

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import pg from 'pg';
 import { sleep } from './backoff.js';
 import type { Logger } from './logger.js';
@@ -56,7 +57,8 @@ const retryableStates = new Set(['57P01', '57P02', '57P03', '40001', '40P01', '5
 
 /** Whether the statement certainly did not, or may not, have run and another try can succeed: connection lost, deadlock, serialisation, restart. */
 export function isRetryable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  // Not `instanceof`: the socket's errors may come from another realm (jest's workers).
+  if (!types.isNativeError(error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return (
     retryableStates.has(code) ||
@@ -66,6 +68,15 @@ export function isRetryable(error: unknown): boolean {
       error.message,
     )
   );
+}
+
+/** Cancelled as too slow, waited in vain for a lock, disk full, out of memory, read-only: nothing was written, and it may pass. */
+const strainedStates = new Set(['57014', '55P03', '53100', '53200', '25006']);
+
+/** Whether Postgres is away, full or too slow, so that the client should come back later. */
+export function isUnavailable(error: unknown): boolean {
+  if (isRetryable(error)) return true;
+  return types.isNativeError(error) && 'code' in error && strainedStates.has(String(error.code));
 }
 
 /** Tries again after a lost connection or deadlock. `run` must be safe to repeat (fenced or idempotent). */

@@ -149,7 +149,8 @@ async function readHistory(
     `SELECT id, ordinal, state, outcome, message, reply_text, citations, grounded, problem, feedback, feedback_comment, accepted_at, ended_at
      FROM turns WHERE conversation_id = $1 AND ($2::int IS NULL OR ordinal ${backwards ? '<=' : '>='} $2)
      ORDER BY ordinal ${backwards ? 'DESC' : ''} LIMIT $3`,
-    [conversationId, cursor?.ordinal ?? null, query.limit + 1],
+    // The cursor's own turn may have nothing left, and one line more than the page tells whether another follows.
+    [conversationId, cursor?.ordinal ?? null, query.limit + 2],
   );
   const placed = rows.flatMap((row) => {
     const lines = linesOf(row, query.withComments).map((message, line) => ({ ordinal: row.ordinal, line, message }));
