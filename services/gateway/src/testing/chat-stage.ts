@@ -66,6 +66,7 @@ export async function makeChatStage(variables: Record<string, string> = {}) {
     other,
     url: gateway.url,
     worker,
+    stopFirst: () => gateway.stopFirst(),
     use: (script: Script) => worker.use(script),
     tenantId,
     creatorId,

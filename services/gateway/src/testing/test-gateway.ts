@@ -56,6 +56,8 @@ export interface TestGateway {
     principal: string;
   }): Promise<{ id: string; turnId: string }>;
   startAnother(): Promise<string>;
+  /** Stops the first one, as SIGTERM does. */
+  stopFirst(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -169,6 +171,10 @@ export async function startTestGateway(variables: Record<string, string> = {}): 
       const address = await start();
       others.push(address);
       return address;
+    },
+
+    stopFirst: async () => {
+      await running[0]?.close();
     },
 
     async close() {
