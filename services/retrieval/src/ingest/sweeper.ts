@@ -38,9 +38,15 @@ export function runSweeper(options: SweeperOptions): { close(): Promise<void> } 
 }
 
 /** An offer waits while Redis is away; a shutdown does not wait for it. */
-function untilStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    work.then(resolve, reject);
+async function untilStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  let stop: (() => void) | undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
   });
+  try {
+    await Promise.race([work, stopped]);
+  } finally {
+    if (stop) signal.removeEventListener('abort', stop);
+  }
 }

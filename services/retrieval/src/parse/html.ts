@@ -1,5 +1,5 @@
 import { Parser } from 'htmlparser2';
-import { type ParsedSegment, tidy } from './parsed.js';
+import { type ParsedSegment, ParseError, tidy } from './parsed.js';
 
 const skipped = new Set(
   'script style nav head header footer aside form button select option svg noscript template iframe object canvas audio video textarea dialog'.split(
@@ -14,6 +14,9 @@ const blocks = new Set(
 const voidTags = new Set('area base br col embed hr img input link meta source track wbr'.split(' '));
 /** From this many characters on what stands in `main` or `article` is the text, and the rest of the page is not. */
 const wholeArticle = 200;
+
+/** The parser's time grows with the square of this. No page that people read comes near. */
+const deepest = 3_000;
 
 /** The readable text of a page. Nothing is fetched; scripts, styles, navigation, forms and hidden parts are left out. */
 export function parseHtml(html: string): ParsedSegment[] {
@@ -37,6 +40,8 @@ export function parseHtml(html: string): ParsedSegment[] {
         const hides = hidesContent(name, attributes, article > 0);
         if (hides) hiding += 1;
         open.push({ name, hides });
+        if (open.length > deepest)
+          throw new ParseError(`the page has more than ${deepest} elements inside one another`);
       },
       ontext(text) {
         if (hiding === 0) words += text;

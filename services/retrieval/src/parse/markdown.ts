@@ -28,11 +28,11 @@ function withoutFrontMatter(text: string): string {
 /** Paragraphs, headings, list items, quotes, table rows and code, in order. */
 function readBlocks(text: string): Block[] {
   const blocks: Block[] = [];
-  let lines: string[] = [];
+  const lines: string[] = [];
   let fence: string | null = null;
   const flush = (kind: Block['kind'] = 'paragraph') => {
     if (lines.length > 0) blocks.push({ kind, text: lines.join('\n') });
-    lines = [];
+    lines.length = 0;
   };
   for (const line of text.split('\n')) {
     const opening = /^\s{0,3}(`{3,}|~{3,})/.exec(line)?.[1];

@@ -17,8 +17,8 @@ export interface ReadRequest {
 }
 export type ReadAnswer = { read: ReadSource } | { problem: string };
 
-/** Up to this many characters reading takes some 10 ms: less than a thread takes to start. */
-const inlineCharacters = 100_000;
+/** Up to this many characters (an hour of talk) reading takes some 10 ms: less than a thread takes to start. */
+const inlineCharacters = 64_000;
 /** Longest time and most memory a thread has. */
 const deadlineMs = 120_000;
 const memoryMb = 1_024;

@@ -30,9 +30,6 @@ export interface SearchOptions {
   metrics: Metrics;
 }
 
-/** A passage that holds what the question quotes comes before those that only mean the same. */
-const phraseBonus = 0.25;
-
 /** Finds the passages of one creator that answer a question. */
 export function makeSearch(
   options: SearchOptions,
@@ -120,15 +117,13 @@ function joinHits(hits: IndexHit[], rows: PassageRow[], publicWebUrl: string): R
   });
 }
 
+/** Passages that hold what the question quotes come before those that only mean the same. */
 function liftPhrases(found: RetrievedPassage[], phrases: string[]): RetrievedPassage[] {
-  if (phrases.length === 0) return found;
   const plain = (text: string) => text.toLowerCase().replace(/[’‘]/g, "'").replace(/\s+/g, ' ');
   const wanted = phrases.map(plain);
-  const lifted = found.map((passage) => {
-    const text = plain(passage.text);
-    return wanted.some((phrase) => text.includes(phrase))
-      ? { ...passage, score: Math.min(1, passage.score + phraseBonus) }
-      : passage;
-  });
-  return lifted.sort((a, b) => b.score - a.score);
+  const holders = found.filter(({ text }) => wanted.some((phrase) => plain(text).includes(phrase)));
+  if (holders.length === 0) return found;
+  const best = found[0]?.score ?? 1;
+  const others = found.filter((passage) => !holders.includes(passage));
+  return [...holders.map((passage) => ({ ...passage, score: best })), ...others];
 }
