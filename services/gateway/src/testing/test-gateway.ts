@@ -13,6 +13,8 @@ import { makeTestDatabase, makeTestRedis, type TestDatabase, type TestRedis } fr
 import { readConfig } from '../config.js';
 import { runGateway } from '../run.js';
 
+export const testJwtSecret = 'a test’s own key, not shipped anywhere';
+
 export interface Answer<Body = Record<string, unknown>> {
   status: number;
   headers: Headers;
@@ -72,8 +74,8 @@ export async function startTestGateway(variables: Record<string, string> = {}): 
     const config = readConfig({
       DATABASE_URL: database.url,
       REDIS_URL: redis.url,
-      JWT_SECRET_KEY: 'a test’s own key, not shipped anywhere',
-      RETRIEVAL_TOKEN: 'a test’s own token',
+      JWT_SECRET_KEY: testJwtSecret,
+      RETRIEVAL_TOKEN: 'of-this-test-only',
       RETRIEVAL_URL: 'http://127.0.0.1:9',
       LOG_LEVEL: 'FATAL',
       DB_POOL_MAX: '40',

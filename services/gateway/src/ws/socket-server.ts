@@ -9,10 +9,9 @@ import type { Relay } from '../chat/relay.js';
 import type { Submitter } from '../chat/submit.js';
 import type { ConversationFeed } from './conversation-feed.js';
 import { type Handshake, makeHandshake, refuseUpgrade } from './handshake.js';
+import { keepAlive } from './keep-alive.js';
 import { SocketSession } from './socket-session.js';
 
-const pingEveryMs = 30_000;
-const pongWithinMs = 10_000;
 const tickMs = 1_000;
 /** A client that does not answer our close is cut after this. */
 const closeGraceMs = 2_000;
@@ -96,12 +95,12 @@ export function makeSocketServer(options: SocketServerOptions): SocketServer {
     }
   }
 
-  function keepAlive(socket: WebSocket, session: SocketSession, now: number): void {
+  function lookAfter(socket: WebSocket, session: SocketSession, now: number): void {
     const { expiresAt } = session.principal;
     if (expiresAt !== null && expiresAt <= Date.now()) session.close(wsCloseCodes.unauthenticated);
-    if (session.pingedAt !== null) {
-      if (now - session.pingedAt > pongWithinMs) socket.terminate();
-    } else if (now - session.heardAt >= pingEveryMs) {
+    const need = keepAlive(session, now);
+    if (need === 'terminate') socket.terminate();
+    if (need === 'ping') {
       session.pingedAt = now;
       socket.ping();
     }
@@ -115,7 +114,7 @@ export function makeSocketServer(options: SocketServerOptions): SocketServer {
   const closing = new WeakSet<WebSocket>();
   const ticker = setInterval(() => {
     const now = performance.now();
-    for (const [socket, session] of sessions) keepAlive(socket, session, now);
+    for (const [socket, session] of sessions) lookAfter(socket, session, now);
   }, tickMs);
   ticker.unref();
 

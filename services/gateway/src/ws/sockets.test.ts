@@ -1,8 +1,11 @@
+import { createSecretKey } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { openSocket, type TestSocket, waitFor } from '@sidestage/testkit';
+import jwt from 'jsonwebtoken';
 import { type ChatStage, makeChatStage } from '../testing/chat-stage.js';
 import { makeGate, sayWords } from '../testing/scripted-worker.js';
+import { testJwtSecret } from '../testing/test-gateway.js';
 
 let stage: ChatStage;
 const open: TestSocket[] = [];
@@ -173,6 +176,18 @@ describe('a socket is closed', () => {
     const socket = await connect('/ws/new/phone', { token: (await stage.fan()).token });
     for (let n = 0; n < 300; n++) socket.send({ type: 'ping' });
     expect((await socket.waitClosed()).code).toBe(4429);
+  });
+
+  test('whose token ends, with 4401', async () => {
+    const { userId } = await stage.fan();
+    const token = jwt.sign(
+      { tenant: stage.tenantId, sid: userId, role: 'fan', tier: 'free' },
+      createSecretKey(Buffer.from(testJwtSecret)),
+      { algorithm: 'HS256', issuer: 'sidestage', audience: 'sidestage-api', subject: userId, expiresIn: 2 },
+    );
+    const socket = await connect('/ws/new/phone', { token });
+    await socket.next('ready');
+    expect((await socket.waitClosed()).code).toBe(4401);
   });
 
   test('whose credential was revoked, with 4401', async () => {
