@@ -24,7 +24,10 @@ const shape = {
   JWT_SECRET_KEY: z.string('name a secret of at least 32 characters (`npm start` makes one)').min(32),
   RETRIEVAL_URL: url.default('http://127.0.0.1:8010'),
   /** Shared by gateway, workers and retrieval. */
-  RETRIEVAL_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  RETRIEVAL_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,}$/, 'must be at least 16 visible ASCII characters')
+    .optional(),
   PUBLIC_WEB_URL: url.default('http://localhost:3000'),
   CORS_ORIGINS: list.default([]),
   GUESTS: flag.default(true),
@@ -37,7 +40,7 @@ const shape = {
   REQUEST_TIMEOUT_MS: integer(100, 600_000).default(30_000),
   TURN_DEADLINE_MS: integer(1000, 3_600_000).default(180_000),
   /** Seconds. */
-  CONFIG_CACHE_TTL: integer(0, 5).default(5),
+  CONFIG_CACHE_TTL: integer(0, 86_400).default(5),
   CACHE_ENABLED: flag.default(true),
   BREAKER_ERROR_PERCENT: integer(1, 100).default(50),
   BREAKER_RESET_MS: integer(100, 3_600_000).default(60_000),
@@ -103,8 +106,6 @@ export interface GatewayConfig {
   breaker: { errorPercent: number; resetMs: number };
   trustProxyHops: number;
   gateways: number;
-  /** Processes that share DB_POOL_MAX. */
-  fleetProcesses: number;
 }
 
 /** Reads the gateway's settings once. Throws ConfigError that names each bad variable. */
@@ -147,6 +148,5 @@ export function readConfig(variables: Record<string, string | undefined>): Reado
     breaker: { errorPercent: env.BREAKER_ERROR_PERCENT, resetMs: env.BREAKER_RESET_MS },
     trustProxyHops: env.TRUST_PROXY_HOPS,
     gateways: env.GATEWAYS,
-    fleetProcesses: env.FLEET_PROCESSES,
   });
 }

@@ -90,7 +90,7 @@ export function makePlatform(parts: {
   lifecycle.onClose('retrieval', () => retrieval.close());
 
   const limits = makeRequestLimits({
-    windows: makeFixedWindows({ redis, fleetProcesses: config.fleetProcesses, logger }),
+    windows: makeFixedWindows({ redis, gateways: config.gateways, logger }),
     metrics,
     authPerMinute: config.authRatePerMinute,
     anonymousPerMinute: config.anonymousRatePerMinute,

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { z } from 'zod';
 import type { Operation } from '../openapi/operation.js';
 import { platformOperations } from '../openapi/platform-operations.js';
 import { type Answer, startTestGateway, type TestGateway } from '../testing/test-gateway.js';
@@ -69,8 +68,6 @@ const spoilt: [string, (value: unknown) => string][] = [
   ['too much', () => JSON.stringify('y'.repeat(9_000))],
   ['a deep list', () => `${'['.repeat(60)}${']'.repeat(60)}`],
 ];
-/** `null` takes an address away; everything else refuses it. */
-const allowed = new Set<string>();
 
 function addressOf({ path }: Operation): string {
   const id = path.startsWith('/api/v1/admin') ? tenant : creator;
@@ -115,7 +112,6 @@ describe('bad input', () => {
 
       for (const [field, value] of fields) {
         for (const [what, spoil] of spoilt) {
-          if (allowed.has(`${field} ${what}`)) continue;
           if (['content', 'persona'].includes(field) && what === 'too much') continue;
           const rest = fields
             .filter(([other]) => other !== field)
@@ -131,7 +127,7 @@ describe('bad input', () => {
         }
       }
       expectProblem(await send('{"a":'), [400]);
-      expectProblem(await send('{"a":'.repeat(70) + '1' + '}'.repeat(70)), [400]);
+      expectProblem(await send(`${'{"a":'.repeat(70)}1${'}'.repeat(70)}`), [400]);
       expectProblem(await send('[]'), [422]);
       expectProblem(await send('"text"'), [422]);
       expectProblem(await send('a=b', { 'Content-Type': 'application/x-www-form-urlencoded' }), [415]);
@@ -189,9 +185,7 @@ describe('bad input', () => {
   });
 
   test('has an operation that takes a body for each body in this table', () => {
-    const names = withBody
-      .filter(({ body }) => body instanceof z.ZodObject || body)
-      .map(({ method, path }) => `${method} ${path}`);
+    const names = withBody.map(({ method, path }) => `${method} ${path}`);
     expect(Object.keys(good).filter((name) => !names.includes(name))).toEqual([]);
     expect(names.filter((name) => !(name in good) && name !== 'post /api/v1/auth/guest')).toEqual([]);
   });

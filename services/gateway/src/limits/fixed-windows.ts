@@ -34,7 +34,7 @@ if count == tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return count`;
 
 /** Fixed windows of a minute in Redis. Falls open to a limiter of this process, said once an outage by the connection itself. */
-export function makeFixedWindows(options: { redis: Redis; fleetProcesses: number; logger: Logger }): FixedWindows {
+export function makeFixedWindows(options: { redis: Redis; gateways: number; logger: Logger }): FixedWindows {
   const { redis } = options;
   const local = new Map<string, LocalCounter>();
 
@@ -67,7 +67,7 @@ export function makeFixedWindows(options: { redis: Redis; fleetProcesses: number
       return state(used, limit);
     } catch (error) {
       options.logger.debug({ err: error, scope }, 'counting requests in this process only');
-      return state(countLocally(key, window, add), Math.max(1, Math.ceil(limit / options.fleetProcesses)));
+      return state(countLocally(key, window, add), Math.max(1, Math.ceil(limit / options.gateways)));
     }
   }
 

@@ -2,7 +2,7 @@ import { privateOnly } from '@sidestage/runtime';
 import express, { type Router } from 'express';
 import { route } from '../http/routes.js';
 import { makeDocument } from './document.js';
-import { docsPage, docsScript, docsStyle } from './page.js';
+import { docsPage, docsScript, docsStyle, errorsPage } from './page.js';
 
 /** /openapi.json for everybody, /docs for loopback and private addresses. */
 export function documentRouter(): Router {
@@ -21,6 +21,8 @@ export function documentRouter(): Router {
     },
   ];
   route(router, '/docs', { get: page('html', docsPage) });
+  // Where the `type` of a problem leads: for everybody.
+  route(router, '/docs/errors', { get: page('html', errorsPage).slice(1) });
   route(router, '/docs/docs.js', { get: page('js', docsScript) });
   route(router, '/docs/docs.css', { get: page('css', docsStyle) });
   return router;

@@ -1,3 +1,23 @@
+import { problemCatalogue } from '@sidestage/contracts';
+
+/** What each problem's `type` leads to. */
+export const errorsPage = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Errors of the Sidestage API</title></head>
+<body>
+<h1>Errors</h1>
+<table>
+<thead><tr><th>code</th><th>status</th><th>meaning</th></tr></thead>
+<tbody>
+${Object.entries(problemCatalogue)
+  .map(([code, { status, title }]) => `<tr id="${code}"><td>${code}</td><td>${status}</td><td>${title}</td></tr>`)
+  .join('\n')}
+</tbody>
+</table>
+</body>
+</html>
+`;
+
 /** A page that lists the operations and tries them, without anything from elsewhere. */
 export const docsPage = `<!doctype html>
 <html lang="en">
