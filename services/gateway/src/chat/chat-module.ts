@@ -62,7 +62,7 @@ export function makeChatModule(dependencies: ChatDependencies): ChatModule {
       metrics.chatRequests.inc({ status: 'refused', tier });
     },
   });
-  const chat = makeChatRoute({ submitter, relay, streams, ...config });
+  const chat = makeChatRoute({ submitter, relay, streams, waitingLine, ...config });
   const messages = makeMessageRoutes({ ...dependencies, turns, relay, streams, canceller });
   const sockets = makeSocketServer({ ...dependencies, turns, submitter, relay, canceller, feed });
 

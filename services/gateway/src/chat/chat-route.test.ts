@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { collectSse, readSse, waitFor } from '@sidestage/testkit';
-import { Redis } from 'ioredis';
 import { type ChatStage, makeChatStage } from '../testing/chat-stage.js';
 import { makeGate, sayWords } from '../testing/scripted-worker.js';
 
@@ -157,78 +156,6 @@ describe('conversations', () => {
   });
 });
 
-describe('idempotency', () => {
-  const withKey = (key: string, more: Record<string, string> = {}) => ({
-    headers: { 'Idempotency-Key': key, ...more },
-  });
-
-  test('a repeated message gets the stored answer, from either gateway, quoted or bare, and makes one turn', async () => {
-    const fan = await stage.fan();
-    const before = (await stage.turns()).length;
-    const first = await stage.chat(fan, {}, withKey('"k-1"'));
-    const second = await stage.chat(fan, {}, { ...withKey('k-1'), at: stage.other });
-    expect(second.status).toBe(200);
-    expect(second.body).toEqual(first.body);
-    expect(second.headers.get('ratelimit')).toMatch(/r=49/);
-    expect(await stage.turns()).toHaveLength(before + 1);
-    const other = await stage.chat(fan, { message: 'another' }, withKey('k-1'));
-    expect(other.status).toBe(422);
-    expect(other.body.code).toBe('idempotency_mismatch');
-    expect((await stage.chat(await stage.fan(), {}, withKey('k-1'))).body.message_id).not.toBe(first.body.message_id);
-  });
-
-  test('while it runs: 409 with Location, and a stream attaches to the running turn', async () => {
-    const gate = makeGate();
-    stage.use(async (_turn, say) => {
-      await say({ type: 'delta', text: 'once' });
-      await gate.opened;
-      return 'once';
-    });
-    const fan = await stage.fan();
-    const accepted = await stage.chat(fan, {}, withKey('k-2', { Prefer: 'respond-async' }));
-    const busy = await stage.chat(fan, {}, withKey('k-2'));
-    expect(busy.status).toBe(409);
-    expect(busy.body.code).toBe('idempotency_in_progress');
-    expect(busy.headers.get('location')).toBe(accepted.headers.get('location'));
-    const attached = await stage.stream(fan, {}, withKey('k-2'));
-    gate.open();
-    const events = await collectSse(attached);
-    expect(events.at(-1)?.data).toMatchObject({ type: 'completed', message_id: accepted.body.message_id });
-    expect(events.filter((event) => event.event === 'delta')).toHaveLength(1);
-  });
-
-  test('fifty at once make one turn', async () => {
-    const fan = await stage.key('enterprise');
-    const before = (await stage.turns()).length;
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, n) =>
-        stage.chat(fan, {}, { ...withKey('k-3', { Prefer: 'respond-async' }), at: n % 2 ? stage.url : stage.other }),
-      ),
-    );
-    expect(await stage.turns()).toHaveLength(before + 1);
-    expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
-    expect(answers.every(({ status }) => [200, 202, 409].includes(status))).toBe(true);
-  });
-
-  test('works from Postgres alone when Redis has forgotten the key', async () => {
-    const fan = await stage.fan();
-    const first = await stage.chat(fan, {}, withKey('k-4'));
-    const client = new Redis(stage.gateway.redis.url);
-    await client.del(...(await client.keys('sidestage:*idempotency*')));
-    client.disconnect();
-    const second = await stage.chat(fan, {}, withKey('k-4'));
-    expect(second.body).toEqual(first.body);
-    // Looking it up took nothing from the quota.
-    expect(second.headers.get('ratelimit')).toMatch(/r=49/);
-  });
-
-  test('a refusal is not stored', async () => {
-    const fan = await stage.fan();
-    expect((await stage.chat(fan, { creator_id: 'nobody' }, withKey('k-5'))).status).toBe(404);
-    expect((await stage.chat(fan, {}, withKey('k-5'))).status).toBe(200);
-  });
-});
-
 describe('limits', () => {
   test('over two gateways exactly the tier’s turns are accepted; the refusal says which limit and when to come back', async () => {
     const fan = await stage.fan();
@@ -250,92 +177,6 @@ describe('limits', () => {
       limit: { policy: 'in_flight', limit: 2, remaining: 0 },
     });
     gate.open();
-  });
-});
-
-describe('cancelling', () => {
-  test('ends a waiting turn for everyone, gives its quota back, and lets the next one run', async () => {
-    const gate = makeGate();
-    stage.use(async (turn) => {
-      if (turn.message === 'first') await gate.opened;
-      return `answer to ${turn.message}`;
-    });
-    const key = await stage.key('premium');
-    const later = { headers: { Prefer: 'respond-async' } };
-    const first = await stage.chat(key, { message: 'first' }, later);
-    const conversation_id = first.body.conversation_id;
-    const response = await stage.stream(key, { message: 'second', conversation_id });
-    const events = collectSse(response);
-    const turns = await stage.turns();
-    const second = turns.find((turn) => turn.message === 'second');
-    const path = `/api/v1/messages/${second?.id}`;
-    const before = await stage.chat(key, { message: 'third', conversation_id }, later);
-    expect(before.headers.get('ratelimit')).toMatch(/^"hour";r=497/);
-
-    const cancelled = await stage.gateway.call('DELETE', `${stage.other}${path}`, { token: key.token });
-    expect(cancelled.status).toBe(200);
-    expect(cancelled.body).toMatchObject({ status: 'cancelled' });
-    expect((await stage.gateway.call('DELETE', path, { token: key.token })).status).toBe(200);
-    expect((await events).at(-1)).toMatchObject({ event: 'cancelled' });
-    expect(cancelled.headers.get('ratelimit')).toMatch(/^"hour";r=498/);
-    gate.open();
-    await waitFor(async () => {
-      const view = await stage.gateway.call('GET', `/api/v1/messages/${before.body.message_id}`, { token: key.token });
-      return view.body.status === 'completed';
-    });
-    expect(stage.worker.claimed).not.toContain('second');
-    const late = await stage.gateway.call('DELETE', `/api/v1/messages/${first.body.message_id}`, { token: key.token });
-    expect(late.status).toBe(409);
-    expect(late.body.code).toBe('conflict');
-  });
-
-  test('a running turn: its writer is fenced off, the waiting request ends with 409, and nothing is given back', async () => {
-    const begun = makeGate();
-    const gate = makeGate();
-    stage.use(async (_turn, say) => {
-      begun.open();
-      await gate.opened;
-      await say({ type: 'delta', text: 'too late' });
-      return 'too late';
-    });
-    const fan = await stage.fan();
-    const waiting = stage.chat(fan, {});
-    await begun.opened;
-    const turn = (await stage.turns()).at(-1);
-    const path = `/api/v1/messages/${turn?.id}`;
-    expect((await stage.gateway.call('DELETE', path, { token: fan.token })).status).toBe(200);
-    const answer = await waiting;
-    expect(answer.status).toBe(409);
-    expect(answer.body.code).toBe('cancelled');
-    gate.open();
-    const view = await stage.gateway.call('GET', path, { token: fan.token });
-    expect(view.body).toMatchObject({ status: 'cancelled' });
-    expect(view.headers.get('ratelimit')).toMatch(/^"hour";r=49/);
-    const replay = await fetch(`${stage.url}${path}/events`, { headers: { Authorization: `Bearer ${fan.token}` } });
-    expect((await collectSse(replay)).map((event) => event.event)).toEqual(['queued', 'started', 'cancelled']);
-  });
-});
-
-describe('a message', () => {
-  test('is there for its fan only, and takes feedback once it is answered', async () => {
-    const fan = await stage.fan();
-    const { body } = await stage.chat(fan, {});
-    const path = `/api/v1/messages/${body.message_id}`;
-    const view = await stage.gateway.call('GET', path, { token: fan.token });
-    expect(view.body).toEqual(body);
-    const rate = (token: string, feedback: unknown) =>
-      stage.gateway.call('PUT', `${path}/feedback`, { token, body: feedback });
-    expect((await rate(fan.token, { rating: 'up', comment: 'so kind' })).status).toBe(204);
-    expect((await rate(fan.token, { rating: 'sideways' })).status).toBe(422);
-    const stranger = (await stage.fan()).token;
-    expect((await stage.gateway.call('GET', path, { token: stranger })).status).toBe(404);
-    expect((await stage.gateway.call('GET', `${path}/events`, { token: stranger })).status).toBe(404);
-    expect((await stage.gateway.call('DELETE', path, { token: stranger })).status).toBe(404);
-    expect((await rate(stranger, { rating: 'down' })).status).toBe(404);
-    const [row] = await stage.gateway.database.query('SELECT feedback, feedback_comment FROM turns WHERE id = $1', [
-      body.message_id,
-    ]);
-    expect(row).toEqual({ feedback: 'up', feedback_comment: 'so kind' });
   });
 });
 

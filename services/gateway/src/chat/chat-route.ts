@@ -8,15 +8,15 @@ import {
   type ReplyEvent,
 } from '@sidestage/contracts';
 import { traceOf } from '@sidestage/runtime';
-import { storedOutcome } from '@sidestage/turns';
+import { storedOutcome, type WaitingLine } from '@sidestage/turns';
 import type { Principal } from '../auth/principal.js';
 import { sendAccepted, sendOutcome } from './answers.js';
-import { readIdempotencyKey } from './idempotency.js';
+import { readIdempotencyKey, stillRunning } from './idempotency.js';
 import { rateLimitHeaders } from './rate-limit.js';
 import { readJson } from './read-json.js';
 import type { Relay } from './relay.js';
 import type { SseStreams } from './sse-stream.js';
-import { type Message, type Submission, type Submitter, stillRunning } from './submit.js';
+import type { Message, Submission, Submitter } from './submit.js';
 import { messageLocation, type Turn, toClientEvent } from './turn.js';
 
 /** Whether the client asked for the events as they come. */
@@ -32,6 +32,7 @@ export interface ChatRouteOptions {
   submitter: Submitter;
   relay: Relay;
   streams: SseStreams;
+  waitingLine: Pick<WaitingLine, 'place'>;
   requestTimeoutMs: number;
   concurrencyLimit: number;
 }
@@ -66,7 +67,7 @@ export function makeChatRoute(options: ChatRouteOptions) {
   async function answerWhenDone(
     request: IncomingMessage,
     response: ServerResponse,
-    { turn, position, eta_ms, announced }: Submission,
+    { turn, announced }: Submission,
     headers: Record<string, string>,
   ): Promise<void> {
     const terminal = await bounded(request, response, async (signal) => {
@@ -75,7 +76,13 @@ export function makeChatRoute(options: ChatRouteOptions) {
     });
     if (response.destroyed) return;
     if (terminal) return sendOutcome(response, turn, terminal, traceOf(request).requestId, headers);
-    sendAccepted(response, turn, { status: 'queued', position, eta_ms }, headers);
+    const place = await options.waitingLine.place(turn.id);
+    sendAccepted(
+      response,
+      turn,
+      { status: 'queued', position: place?.position ?? null, eta_ms: place?.eta_ms ?? null },
+      headers,
+    );
   }
 
   /** A repeated key over JSON: the stored answer, or 409 while there is none. */

@@ -3,7 +3,7 @@ import { sleep } from '@sidestage/runtime';
 import type { NewTurn, TurnReadRepository, TurnRow } from '@sidestage/store';
 import type { Admission, AdmissionRequest } from '@sidestage/turns';
 import { z } from 'zod';
-import { stillRunning } from './submit.js';
+import { messageLocation } from './turn.js';
 
 /** A key this old whose turn Postgres does not have was left by a gateway that died before it could accept. Milliseconds. */
 const orphanMs = 10_000;
@@ -63,4 +63,12 @@ export async function findRepeated(
   }
   await admission.withdraw({ ...request, turn_id: turnId });
   return null;
+}
+
+/** The 409 of a repeated key whose turn has not ended. */
+export function stillRunning(turnId: string): ProblemError {
+  return new ProblemError('idempotency_in_progress', {
+    detail: 'The message with this idempotency key is still being answered.',
+    headers: { Location: messageLocation(turnId) },
+  });
 }

@@ -7,9 +7,9 @@ import type { Principal } from '../auth/principal.js';
 import { canSee } from '../creators/access.js';
 import type { Announcer } from './announce.js';
 import type { ChatCreator, ChatDependencies } from './chat-dependencies.js';
-import { findRepeated } from './idempotency.js';
+import { findRepeated, stillRunning } from './idempotency.js';
 import { quotaExceeded } from './rate-limit.js';
-import { messageLocation, type Turn, turnOf } from './turn.js';
+import { type Turn, turnOf } from './turn.js';
 
 /** A message as any of the doors hands it over, validated. */
 export interface Message {
@@ -218,14 +218,6 @@ export function makeSubmitter(dependencies: SubmitDependencies) {
   };
 }
 export type Submitter = ReturnType<typeof makeSubmitter>;
-
-/** The 409 of a repeated key whose turn has not ended. */
-export function stillRunning(turnId: string): ProblemError {
-  return new ProblemError('idempotency_in_progress', {
-    detail: 'The message with this idempotency key is still being answered.',
-    headers: { Location: messageLocation(turnId) },
-  });
-}
 
 /** Only an integrator speaks for end users of its own. */
 function endUser(principal: Principal, message: Message): string {

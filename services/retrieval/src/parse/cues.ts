@@ -1,14 +1,6 @@
 import { decodeEntities } from './entities.js';
 import { type ParsedSegment, ParseError, tidy } from './parsed.js';
-import { dropRollingRepeats } from './rolling-captions.js';
-
-/** One caption on the screen. */
-export interface Cue {
-  start: number;
-  end: number;
-  speaker?: string;
-  text: string;
-}
+import { type Cue, dropRollingRepeats } from './rolling-captions.js';
 
 const timePattern = /^(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,3})\d*)?$/;
 

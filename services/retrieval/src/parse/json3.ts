@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type Cue, cuesToSegments } from './cues.js';
+import { cuesToSegments } from './cues.js';
 import { type ParsedSegment, ParseError } from './parsed.js';
+import type { Cue } from './rolling-captions.js';
 
 const json3 = z.object({
   events: z.array(

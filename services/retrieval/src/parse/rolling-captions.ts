@@ -1,4 +1,10 @@
-import type { Cue } from './cues.js';
+/** One caption on the screen. */
+export interface Cue {
+  start: number;
+  end: number;
+  speaker?: string;
+  text: string;
+}
 
 /** Most words a caption repeats from the one before. */
 const longestRepeat = 80;

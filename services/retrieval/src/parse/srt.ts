@@ -1,5 +1,6 @@
-import { type Cue, cuesToSegments, parseTimeLine } from './cues.js';
+import { cuesToSegments, parseTimeLine } from './cues.js';
 import { type ParsedSegment, ParseError } from './parsed.js';
+import type { Cue } from './rolling-captions.js';
 
 /** SubRip captions. Blank lines inside a cue and missing numbers are forgiven; a time that is no time is not. */
 export function parseSrt(text: string): ParsedSegment[] {

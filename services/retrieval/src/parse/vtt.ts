@@ -1,6 +1,7 @@
-import { type Cue, cuesToSegments } from './cues.js';
+import { cuesToSegments } from './cues.js';
 import { decodeEntities } from './entities.js';
 import { type ParsedSegment, ParseError, tidy } from './parsed.js';
+import type { Cue } from './rolling-captions.js';
 import { readCues } from './srt.js';
 
 const voicePattern = /<v(?:\.[^\s>]*)?\s+([^>]{1,120})>/g;

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { collectSse, waitFor } from '@sidestage/testkit';
+import { type ChatStage, makeChatStage } from '../testing/chat-stage.js';
+import { makeGate, sayWords } from '../testing/scripted-worker.js';
+
+let stage: ChatStage;
+beforeAll(async () => {
+  stage = await makeChatStage({ REQUEST_TIMEOUT_MS: '4000' });
+});
+beforeEach(() => stage.use(sayWords('Hello from the stage')));
+afterAll(() => stage.close());
+
+describe('cancelling', () => {
+  test('ends a waiting turn for everyone, gives its quota back, and lets the next one run', async () => {
+    const gate = makeGate();
+    stage.use(async (turn) => {
+      if (turn.message === 'first') await gate.opened;
+      return `answer to ${turn.message}`;
+    });
+    const key = await stage.key('premium');
+    const later = { headers: { Prefer: 'respond-async' } };
+    const first = await stage.chat(key, { message: 'first' }, later);
+    const conversation_id = first.body.conversation_id;
+    const response = await stage.stream(key, { message: 'second', conversation_id });
+    const events = collectSse(response);
+    const turns = await stage.turns();
+    const second = turns.find((turn) => turn.message === 'second');
+    const path = `/api/v1/messages/${second?.id}`;
+    const before = await stage.chat(key, { message: 'third', conversation_id }, later);
+    expect(before.headers.get('ratelimit')).toMatch(/^"hour";r=497/);
+
+    const cancelled = await stage.gateway.call('DELETE', `${stage.other}${path}`, { token: key.token });
+    expect(cancelled.status).toBe(200);
+    expect(cancelled.body).toMatchObject({ status: 'cancelled' });
+    expect((await stage.gateway.call('DELETE', path, { token: key.token })).status).toBe(200);
+    expect((await events).at(-1)).toMatchObject({ event: 'cancelled' });
+    expect(cancelled.headers.get('ratelimit')).toMatch(/^"hour";r=498/);
+    gate.open();
+    await waitFor(async () => {
+      const view = await stage.gateway.call('GET', `/api/v1/messages/${before.body.message_id}`, { token: key.token });
+      return view.body.status === 'completed';
+    });
+    expect(stage.worker.claimed).not.toContain('second');
+    const late = await stage.gateway.call('DELETE', `/api/v1/messages/${first.body.message_id}`, { token: key.token });
+    expect(late.status).toBe(409);
+    expect(late.body.code).toBe('conflict');
+  });
+
+  test('a running turn: its writer is fenced off, the waiting request ends with 409, and nothing is given back', async () => {
+    const begun = makeGate();
+    const gate = makeGate();
+    stage.use(async (_turn, say) => {
+      begun.open();
+      await gate.opened;
+      await say({ type: 'delta', text: 'too late' });
+      return 'too late';
+    });
+    const fan = await stage.fan();
+    const waiting = stage.chat(fan, {});
+    await begun.opened;
+    const turn = (await stage.turns()).at(-1);
+    const path = `/api/v1/messages/${turn?.id}`;
+    expect((await stage.gateway.call('DELETE', path, { token: fan.token })).status).toBe(200);
+    const answer = await waiting;
+    expect(answer.status).toBe(409);
+    expect(answer.body.code).toBe('cancelled');
+    gate.open();
+    const view = await stage.gateway.call('GET', path, { token: fan.token });
+    expect(view.body).toMatchObject({ status: 'cancelled' });
+    expect(view.headers.get('ratelimit')).toMatch(/^"hour";r=49/);
+    const replay = await fetch(`${stage.url}${path}/events`, { headers: { Authorization: `Bearer ${fan.token}` } });
+    expect((await collectSse(replay)).map((event) => event.event)).toEqual(['queued', 'started', 'cancelled']);
+  });
+});
+
+describe('a message', () => {
+  test('is there for its fan only, and takes feedback once it is answered', async () => {
+    const fan = await stage.fan();
+    const { body } = await stage.chat(fan, {});
+    const path = `/api/v1/messages/${body.message_id}`;
+    const view = await stage.gateway.call('GET', path, { token: fan.token });
+    expect(view.body).toEqual(body);
+    const rate = (token: string, feedback: unknown) =>
+      stage.gateway.call('PUT', `${path}/feedback`, { token, body: feedback });
+    expect((await rate(fan.token, { rating: 'up', comment: 'so kind' })).status).toBe(204);
+    expect((await rate(fan.token, { rating: 'sideways' })).status).toBe(422);
+    const stranger = (await stage.fan()).token;
+    expect((await stage.gateway.call('GET', path, { token: stranger })).status).toBe(404);
+    expect((await stage.gateway.call('GET', `${path}/events`, { token: stranger })).status).toBe(404);
+    expect((await stage.gateway.call('DELETE', path, { token: stranger })).status).toBe(404);
+    expect((await rate(stranger, { rating: 'down' })).status).toBe(404);
+    const [row] = await stage.gateway.database.query('SELECT feedback, feedback_comment FROM turns WHERE id = $1', [
+      body.message_id,
+    ]);
+    expect(row).toEqual({ feedback: 'up', feedback_comment: 'so kind' });
+  });
+});
