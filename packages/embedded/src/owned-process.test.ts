@@ -9,7 +9,7 @@ import { poll } from './wait.js';
 const sleeper = { command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] };
 const stubborn = {
   command: process.execPath,
-  args: ['-e', 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000)'],
+  args: ['-e', 'process.on("SIGTERM", () => {}); process.title = "stubborn"; setInterval(() => {}, 1000)'],
 };
 
 describe('an owned process', () => {
@@ -21,7 +21,9 @@ describe('an owned process', () => {
 
   test('that ignores the request is killed after the deadline', async () => {
     const child = await startOwnedProcess(stubborn);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    // Its title is set once it ignores the signal.
+    const deaf = async () => (commandOf(child.pid)?.startsWith('stubborn') ? true : undefined);
+    await poll({ attempt: deaf, everyMs: 20, withinMs: 10_000, tooLate: () => new Error('it never began') });
     expect(await child.stop(100)).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
