@@ -46,8 +46,7 @@ local now, leaseEnd = nowMs(), tonumber(ARGV[5])
 local perHour, perMinute, cap = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local hourUsed, hourLeft = window(KEYS[1], 3600000)
 local minuteUsed, minuteLeft = window(KEYS[2], 60000)
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
-local inFlight = redis.call('ZCARD', KEYS[3])
+local inFlight = redis.call('ZCOUNT', KEYS[3], '(' .. string.format('%.0f', now), '+inf')
 
 local refill, burst = tonumber(ARGV[6]) / 60000, tonumber(ARGV[7])
 local bucket = redis.call('HMGET', KEYS[4], 'tokens', 'at')
@@ -61,6 +60,7 @@ if hourUsed >= perHour or minuteUsed >= perMinute or inFlight >= cap or bucketWa
   return {'refused', hourUsed, hourLeft, minuteUsed, minuteLeft, inFlight, bucketWait, 0, rate[1] or '', rate[2] or ''}
 end
 
+-- The first write is one that a full Redis refuses, so that it refuses the whole.
 if hourUsed == 0 and redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('HSET', KEYS[1], 'start', now)
   redis.call('PEXPIRE', KEYS[1], 3600000)
@@ -71,6 +71,7 @@ if minuteUsed == 0 and redis.call('EXISTS', KEYS[2]) == 0 then
 end
 redis.call('HINCRBY', KEYS[1], 'used', 1)
 redis.call('HINCRBY', KEYS[2], 'used', 1)
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
 redis.call('ZADD', KEYS[3], leaseEnd, ARGV[1])
 redis.call('PEXPIRE', KEYS[3], math.max(1, leaseEnd - now))
 redis.call('HSET', KEYS[4], 'tokens', tostring(tokens - 1), 'at', now)

@@ -234,6 +234,13 @@ describe('without Redis', () => {
     expect(await redis.zcard(keys.inFlight(tenantId, 'user:ada'))).toBeLessThanOrEqual(1);
   });
 
+  test('a full Redis refuses new turns instead', async () => {
+    await redis.config('SET', 'maxmemory', '1');
+    await expect(admission.admit(ask())).rejects.toMatchObject({ code: 'overloaded' });
+    await redis.config('SET', 'maxmemory', '0');
+    expect((await admission.admit(ask())).kind).toBe('admitted');
+  });
+
   test('a wiped Redis is filled from the turns that are open', async () => {
     const open = [
       { id: makeId(), tenant_id: tenantId, principal: 'user:ada', state: 'running' },

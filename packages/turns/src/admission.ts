@@ -1,4 +1,5 @@
-import type { LimitState, TierPolicy } from '@sidestage/contracts';
+import { types } from 'node:util';
+import { type LimitState, ProblemError, type TierPolicy } from '@sidestage/contracts';
 import type { Logger } from '@sidestage/runtime';
 import type { Redis } from 'ioredis';
 import { FallbackAdmission } from './admission-fallback.js';
@@ -47,6 +48,11 @@ function limitStates(
   ];
 }
 
+/** Redis is there and refuses to hold more (`noeviction`): a turn accepted now could not be queued for long. */
+function isFull(error: unknown): boolean {
+  return types.isNativeError(error) && error.message.startsWith('OOM ');
+}
+
 /** The policy that holds longest is the one to name: coming back when another ends would be refused again. */
 function refusal(request: AdmissionRequest, answer: Exclude<AdmitAnswer, ['repeated', string]>): AdmissionResult {
   const [, hourUsed, hourLeft, minuteUsed, minuteLeft, inFlight, bucketWait, , starts, busyMs] = answer;
@@ -70,7 +76,7 @@ function refusal(request: AdmissionRequest, answer: Exclude<AdmitAnswer, ['repea
 
 /**
  * Admission by one script in Redis. Fails open, within bounds: while Redis is away a limiter of this process decides with the tier's share,
- * and turns are accepted without a position. Each outage is one line in the log.
+ * and turns are accepted without a position. Each outage is one line in the log. A Redis that is full refuses: `overloaded`.
  */
 export function makeAdmission({ redis, logger, gateways = 1 }: AdmissionOptions): Admission {
   const scripts = admissionScripts(redis);
@@ -90,6 +96,13 @@ export function makeAdmission({ redis, logger, gateways = 1 }: AdmissionOptions)
       }
       return answer;
     } catch (error) {
+      if (isFull(error))
+        throw new ProblemError('overloaded', {
+          detail: 'The queue has no room at the moment. Nothing was kept; please send it again.',
+          retryAfterSeconds: 5,
+          violatedPolicies: ['queue_memory'],
+          cause: error,
+        });
       restUntil = performance.now() + restMs;
       if (!down) logger.warn({ err: error }, 'redis cannot admit, limits are those of this process');
       down = true;
