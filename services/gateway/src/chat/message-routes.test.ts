@@ -73,6 +73,24 @@ describe('cancelling', () => {
   });
 });
 
+describe('cancelling the head of a conversation', () => {
+  test('lets the next one run', async () => {
+    const gate = makeGate();
+    stage.use(async (turn) => {
+      if (turn.message === 'stuck') await gate.opened;
+      return `answer to ${turn.message}`;
+    });
+    const fan = await stage.fan();
+    const later = { headers: { Prefer: 'respond-async' } };
+    const stuck = await stage.chat(fan, { message: 'stuck' }, later);
+    const next = stage.chat(fan, { message: 'next', conversation_id: stuck.body.conversation_id });
+    await waitFor(async () => (await stage.turns()).some(({ message }) => message === 'next'));
+    await stage.gateway.call('DELETE', `/api/v1/messages/${stuck.body.message_id}`, { token: fan.token });
+    expect((await next).body).toMatchObject({ reply: { text: 'answer to next' } });
+    gate.open();
+  });
+});
+
 describe('a message', () => {
   test('is there for its fan only, and takes feedback once it is answered', async () => {
     const fan = await stage.fan();
