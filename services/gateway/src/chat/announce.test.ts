@@ -41,16 +41,8 @@ test('a turn goes to the queue only once `queued` is in its buffer, and draining
         done.push('offered');
         return true;
       },
-      jobStates: async () => new Map(),
-      depth: async () => ({ waiting: 0, running: 0, oldest_seconds: null }),
-      close: async () => undefined,
     },
-    feed: {
-      publish: async () => undefined,
-      subscribe: () => () => undefined,
-      onGap: () => undefined,
-      close: async () => undefined,
-    },
+    feed: { publish: async () => undefined },
   });
   const announced = announcer.announce(turn, { offered: true, position: 1, eta_ms: null, socketId: null });
   await new Promise((resolve) => setImmediate(resolve));

@@ -21,8 +21,8 @@ export interface Announcer {
 
 export function makeAnnouncer(options: {
   replyWriter: ReplyWriter;
-  dispatcher: Dispatcher;
-  feed: ConversationFeed;
+  dispatcher: Pick<Dispatcher, 'offer'>;
+  feed: Pick<ConversationFeed, 'publish'>;
   logger: Logger;
 }): Announcer {
   const { replyWriter, dispatcher, feed, logger } = options;
