@@ -1,3 +1,4 @@
+import { endianness } from 'node:os';
 import type { IngestJob, SourceView } from '@sidestage/contracts';
 import { inTransaction, type PgClient, type PgPool } from '@sidestage/runtime';
 
@@ -82,9 +83,8 @@ export function textConfiguration(languageTag: string): string {
 
 /** A vector as passage_vectors keeps it: float32, little endian. */
 export function packVector(vector: Float32Array): Buffer {
-  const packed = Buffer.alloc(vector.length * 4);
-  for (const [at, value] of vector.entries()) packed.writeFloatLE(value, at * 4);
-  return packed;
+  const packed = Buffer.from(Float32Array.from(vector).buffer);
+  return endianness() === 'BE' ? packed.swap32() : packed;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { endianness } from 'node:os';
 import type { SourceView } from '@sidestage/contracts';
 import type { PgPool } from '@sidestage/runtime';
 
@@ -41,11 +42,29 @@ export interface IndexedPassageRow {
   small: Float32Array[];
 }
 
-/** The vector of a packed column. Copied: the driver's buffer may lie at any address, and is shared. */
-export function unpackVector(packed: Buffer): Float32Array {
-  const vector = new Float32Array(packed.length >> 2);
-  for (let at = 0; at < vector.length; at++) vector[at] = packed.readFloatLE(at * 4);
-  return vector;
+/** The vector of a packed column (float32, little endian). Copied: the driver's buffer may lie at any address, and is shared. */
+export function unpackVector(packed: Uint8Array): Float32Array {
+  const copy = Uint8Array.from(packed);
+  if (endianness() === 'BE') Buffer.from(copy.buffer).swap32();
+  return new Float32Array(copy.buffer);
+}
+
+/** Between a lexeme and its count, and between lexemes: characters no lexeme holds. One string is read far faster than two arrays. */
+const separators = { count: '\x1f', lexeme: '\x1e' } as const;
+
+function readLexemes(joined: string): { lexeme: string; count: number }[] {
+  if (joined === '') return [];
+  return joined.split(separators.lexeme).map((entry) => {
+    const at = entry.lastIndexOf(separators.count);
+    return { lexeme: entry.slice(0, at), count: Number(entry.slice(at + 1)) };
+  });
+}
+
+/** As many vectors of one length as `parts` says. */
+function readVectors(packed: Buffer | null, parts: number): Float32Array[] {
+  if (packed === null || parts === 0) return [];
+  const length = packed.length / parts;
+  return Array.from({ length: parts }, (_, at) => unpackVector(packed.subarray(at * length, (at + 1) * length)));
 }
 
 /** What search reads, as the engine: every statement names its tenant. */
@@ -73,18 +92,18 @@ export function makePassageRepository(pool: PgPool) {
 
     /** The passages of a source in order, with words and the vectors of one model. */
     async indexed(source: { tenant_id: string; source_id: string }, model: string): Promise<IndexedPassageRow[]> {
-      const { rows } = await pool.query<{ id: string; words: string[]; counts: number[]; vectors: Buffer[] | null }>(
-        `SELECT p.id, w.words, w.counts, v.vectors FROM passages p
-         CROSS JOIN LATERAL (SELECT coalesce(array_agg(lexeme), '{}') AS words, coalesce(array_agg(cardinality(positions)), '{}') AS counts
+      const { rows } = await pool.query<{ id: string; lexemes: string; packed: Buffer | null; parts: number }>(
+        `SELECT p.id, w.lexemes, v.packed, v.parts FROM passages p
+         CROSS JOIN LATERAL (SELECT coalesce(string_agg(lexeme || $4 || cardinality(positions), $5), '') AS lexemes
                              FROM unnest(p.search)) w
-         LEFT JOIN LATERAL (SELECT array_agg(vector ORDER BY part) AS vectors FROM passage_vectors
-                            WHERE tenant_id = p.tenant_id AND passage_id = p.id AND model = $3) v ON true
+         CROSS JOIN LATERAL (SELECT string_agg(vector, ''::bytea ORDER BY part) AS packed, count(*)::int AS parts FROM passage_vectors
+                             WHERE tenant_id = p.tenant_id AND passage_id = p.id AND model = $3) v
          WHERE p.tenant_id = $1 AND p.source_id = $2 ORDER BY p.ordinal`,
-        [source.tenant_id, source.source_id, model],
+        [source.tenant_id, source.source_id, model, separators.count, separators.lexeme],
       );
-      return rows.map(({ id, words, counts, vectors }) => {
-        const [whole = new Float32Array(), ...small] = (vectors ?? []).map(unpackVector);
-        return { id, lexemes: words.map((lexeme, at) => ({ lexeme, count: counts[at] ?? 1 })), whole, small };
+      return rows.map(({ id, lexemes, packed, parts }) => {
+        const [whole = new Float32Array(), ...small] = readVectors(packed, parts);
+        return { id, lexemes: readLexemes(lexemes), whole, small };
       });
     },
 

@@ -3,6 +3,7 @@ import { ProblemError, type retrievalSearchAnswer, retrievalSearchBody } from '@
 import {
   type HealthOptions,
   healthRouter,
+  isRetryable,
   isUuid,
   type Logger,
   type Metrics,
@@ -38,7 +39,7 @@ export function makeApp(options: AppOptions): Express {
   app.use(healthRouter(options.health));
   app.use('/internal', requireToken(options.token));
   app.post('/internal/search', express.json({ limit: '64kb' }), async (request, response) => {
-    response.json(await options.search(readSearch(request.body), traceOf(request).requestId));
+    response.json(await answering(options.search(readSearch(request.body), traceOf(request).requestId)));
   });
   app.delete('/internal/sources/:tenant/:source', async (request, response) => {
     const { tenant = '', source = '' } = request.params;
@@ -52,6 +53,17 @@ export function makeApp(options: AppOptions): Express {
   app.use(notFound);
   app.use(problemHandler(logger));
   return app;
+}
+
+/** A lost connection to Postgres is an outage, not a fault of ours: the caller may try again. */
+async function answering<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isRetryable(error))
+      throw new ProblemError('unavailable', { detail: 'The database does not answer.', cause: error });
+    throw error;
+  }
 }
 
 function routeOf(request: Request): string {

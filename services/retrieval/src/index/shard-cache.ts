@@ -16,7 +16,7 @@ interface Loaded {
 }
 
 /** Sources read from Postgres at once. */
-const loadsAtOnce = 4;
+const loadsAtOnce = 2;
 
 /**
  * Creators in memory, read when they are first asked for and brought up to date source by source when their knowledge version has moved.
