@@ -79,6 +79,14 @@ export class Gateway {
     return answer;
   }
 
+  /** Whether the gateway can be reached at all. */
+  answers(): Promise<boolean> {
+    return this.call('GET', '/api/v1/creators?limit=1', { credential: 'if-any' }).then(
+      () => true,
+      () => false,
+    );
+  }
+
   async creators(signal?: AbortSignal): Promise<CreatorView[]> {
     return ((await this.#read('/api/v1/creators?limit=100', 'if-any', signal)) as Page<CreatorView>).items;
   }

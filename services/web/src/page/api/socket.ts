@@ -18,8 +18,8 @@ export interface SocketParts {
 const pingEveryMs = 25_000;
 const pongWithinMs = 10_000;
 const readyWithinMs = 10_000;
-/** Handshakes that fail one after the other before the socket is taken as unusable here. */
-const patience = 2;
+/** Failures in a row that are put up with: fewer where no socket has ever got through. */
+const patience = { once: 2, never: 1 };
 
 /** One conversation's socket. It comes back by itself, with full jitter, until it is closed. */
 export class ReplySocket {
@@ -27,6 +27,7 @@ export class ReplySocket {
   #state: SocketState = 'idle';
   #failures = 0;
   #closed = false;
+  #everOpen = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setTimeout> | undefined;
   #beat: ReturnType<typeof setInterval> | undefined;
@@ -85,6 +86,7 @@ export class ReplySocket {
     if (!frame) return;
     if (frame.type === 'ready') {
       this.#failures = 0;
+      this.#everOpen = true;
       clearTimeout(this.#watch);
       this.#beat = setInterval(() => this.#ping(socket), pingEveryMs);
       this.#become('open');
@@ -109,7 +111,9 @@ export class ReplySocket {
     if (this.#closed) return;
     this.#failures += 1;
     const offline = globalThis.navigator?.onLine === false;
-    this.#become(this.#failures > patience && !offline ? 'unusable' : 'waiting');
+    this.#become(
+      this.#failures > (this.#everOpen ? patience.once : patience.never) && !offline ? 'unusable' : 'waiting',
+    );
     const random = this.parts.random ?? Math.random;
     this.#retry = setTimeout(() => void this.connect(), backoffMs(this.#failures, random()));
   }

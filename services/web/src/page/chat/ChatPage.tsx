@@ -30,14 +30,12 @@ export default function ChatPage({ creator: address, id }: ChatPageProps) {
   const userId = useSession()?.user.id ?? null;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another person's conversations are other objects
   const conversation = useMemo(() => conversations.get(address, id), [conversations, address, id, userId]);
+  const knownId = useSyncExternalStore(conversation.subscribe, () => conversation.state.id);
   useEffect(() => {
-    conversations.onIdKnown = (known, newId) => {
-      if (known === conversation) navigate(`/c/${address}/${newId}`, { replace: true });
-    };
-    // It may have got its id between the press and this page.
-    if (id === null && conversation.state.id !== null)
-      navigate(`/c/${address}/${conversation.state.id}`, { replace: true });
-  }, [conversations, conversation, address, id, navigate]);
+    if (id !== null || knownId === null) return;
+    conversations.settle(conversation);
+    navigate(`/c/${address}/${knownId}`, { replace: true });
+  }, [conversations, conversation, address, id, knownId, navigate]);
   useTitle(creator?.name);
   usePageAccent(creator?.slug);
   if (creator) return <OpenConversation key={conversation.uid} conversation={conversation} creator={creator} />;

@@ -16,9 +16,9 @@ export function LinkLine({ state }: { state: ConversationState }) {
   );
 }
 
-function linkWords({ link, online }: ConversationState): string | null {
+function linkWords({ link, online, detour }: ConversationState): string | null {
   if (!online) return 'You are offline. What you write is sent once you are back.';
-  if (link === 'waiting' || link === 'connecting')
+  if (link !== 'idle' && link !== 'open' && !detour)
     return 'Reconnecting. What you write is sent as soon as the line is back.';
   return null;
 }

@@ -37,6 +37,6 @@ function endWords(turn: Turn, creatorName: string): string {
   if (turn.phase === 'cancelled') return 'Stopped.';
   if (turn.phase !== 'completed') return '';
   const count = turn.citations.length;
-  if (!turn.grounded) return 'Not from the creator’s own material.';
+  if (!turn.grounded && !turn.blocked) return 'Not from the creator’s own material.';
   return count > 0 ? `End of the reply by ${creatorName}, ${count} source${count === 1 ? '' : 's'}.` : '';
 }

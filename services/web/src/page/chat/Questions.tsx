@@ -18,7 +18,7 @@ export function Questions({ creator, onAsk }: QuestionsProps) {
       onAsk(question);
       return;
     }
-    conversations.get(creator.slug, null).send(question);
+    conversations.begin(creator.slug).send(question);
     navigate(`/c/${creator.slug}`);
   };
   if (creator.questions.length === 0) return null;

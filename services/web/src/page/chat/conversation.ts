@@ -17,6 +17,8 @@ export interface ConversationState {
   turns: Turn[];
   link: SocketState;
   online: boolean;
+  /** Sockets do not get through but the gateway answers: replies come over SSE. */
+  detour: boolean;
   history: 'none' | 'loading' | 'ready' | 'failed';
   historyProblem: Problem | null;
   older: 'none' | 'more' | 'loading';
@@ -31,7 +33,7 @@ export interface ConversationParts {
   creator: string;
   id: string | null;
   clientId: string;
-  onIdKnown: (conversation: Conversation, id: string) => void;
+  onIdKnown: (conversation: Conversation, id: string) => unknown;
   /** Something was said, so lists of conversations are out of date. */
   onChanged: () => void;
 }
@@ -60,6 +62,7 @@ export class Conversation {
       turns: [],
       link: 'idle',
       online: navigator.onLine,
+      detour: false,
       history: parts.id === null ? 'none' : 'loading',
       historyProblem: null,
       older: 'none',
@@ -188,7 +191,7 @@ export class Conversation {
     const held = this.#state.turns.filter((turn) => turn.phase === 'held');
     if (held.length === 0) return;
     if (this.#socket.state !== 'open') {
-      if (this.#socket.state === 'unusable') this.#sendHeldOverHttp(held);
+      if (this.#state.detour) this.#sendHeldOverHttp(held);
       else void this.#socket.connect();
       return;
     }
@@ -229,8 +232,10 @@ export class Conversation {
       });
     } catch (error) {
       const problem = problemOf(error);
-      if (problem.code === 'unreachable') this.#change(turn.key, backToHeld);
-      else this.#refused(turn.key, problem);
+      if (problem.code === 'unreachable') {
+        this.#patch({ detour: false });
+        this.#change(turn.key, backToHeld);
+      } else this.#refused(turn.key, problem);
     } finally {
       this.#overHttp.delete(turn.key);
       void this.#flush();
@@ -348,7 +353,7 @@ export class Conversation {
   }
 
   #onLink(link: SocketState): void {
-    this.#patch({ link });
+    this.#patch({ link, ...(link === 'open' && { detour: false }) });
     if (link === 'open') {
       if (this.#wasOpen) void this.loadHistory();
       this.#wasOpen = true;
@@ -361,10 +366,15 @@ export class Conversation {
     for (const turn of this.#state.turns) {
       if (turn.phase === 'sending' && !this.#overHttp.has(turn.key)) this.#change(turn.key, backToHeld);
     }
-    if (link === 'unusable') {
-      void this.#flush();
-      this.#resumeOverHttp();
-    }
+    if (link === 'unusable' && !this.#state.detour) void this.#tryDetour();
+  }
+
+  /** Only a gateway that answers is worth going around its sockets; one that is down is waited for. */
+  async #tryDetour(): Promise<void> {
+    if (!(await this.parts.gateway.answers()) || this.#socket.state === 'open') return;
+    this.#patch({ detour: true });
+    void this.#flush();
+    this.#resumeOverHttp();
   }
 
   #resumeAll(): void {

@@ -4,13 +4,11 @@ import { Conversation } from './conversation.js';
 
 /**
  * The conversations this tab has opened. One that began without an id stays the same object when it gets one, so nothing on the page is torn
- * down at that moment.
+ * down at that moment. It is also found without its id until the page's address carries it: the answer may be quicker than the page.
  */
 export class ConversationRegistry {
   #known = new Map<string, Conversation>();
   #clientId = makeId();
-  /** Told when a new conversation has got its id: its address on the page changes. */
-  onIdKnown: (conversation: Conversation, id: string) => void = () => undefined;
 
   constructor(
     private readonly gateway: Gateway,
@@ -19,23 +17,18 @@ export class ConversationRegistry {
 
   /** @param id null for the conversation with this creator that has not begun */
   get(creator: string, id: string | null): Conversation {
-    const key = id ?? `new:${creator}`;
-    const known = this.#known.get(key);
-    if (known) return known;
-    const made = new Conversation({
-      gateway: this.gateway,
-      creator,
-      id,
-      clientId: this.#clientId,
-      onChanged: this.onChanged,
-      onIdKnown: (conversation, newId) => {
-        this.#known.delete(key);
-        this.#known.set(newId, conversation);
-        this.onIdKnown(conversation, newId);
-      },
-    });
-    this.#known.set(key, made);
-    return made;
+    return this.#known.get(id ?? unbegun(creator)) ?? this.#make(creator, id);
+  }
+
+  /** A new conversation, whatever else has begun with this creator. */
+  begin(creator: string): Conversation {
+    return this.#make(creator, null);
+  }
+
+  /** The page's address carries the id now: the next conversation with this creator is another one. */
+  settle(conversation: Conversation): void {
+    const key = unbegun(conversation.creator);
+    if (this.#known.get(key) === conversation) this.#known.delete(key);
   }
 
   forget(id: string): void {
@@ -46,4 +39,21 @@ export class ConversationRegistry {
   clear(): void {
     this.#known.clear();
   }
+
+  #make(creator: string, id: string | null): Conversation {
+    const made = new Conversation({
+      gateway: this.gateway,
+      creator,
+      id,
+      clientId: this.#clientId,
+      onChanged: this.onChanged,
+      onIdKnown: (conversation, newId) => this.#known.set(newId, conversation),
+    });
+    this.#known.set(id ?? unbegun(creator), made);
+    return made;
+  }
+}
+
+function unbegun(creator: string): string {
+  return `new:${creator}`;
 }
