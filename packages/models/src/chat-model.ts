@@ -20,6 +20,8 @@ export interface ModelRequest {
   message: string;
   /** Best first; a citation names them by their place here, from 0. */
   passages: readonly ModelPassage[];
+  /** The material could not be searched: no passages does not mean that it has no answer. */
+  materialUnavailable?: boolean;
   creatorName: string;
   /** The creator's language as a BCP 47 tag. */
   language: string;

@@ -42,7 +42,7 @@ const shape = {
   DRAIN_MS: integer(0, 600_000).default(10_000),
   RETRIEVAL_URL: url.default('http://127.0.0.1:8010'),
   RETRIEVAL_TOKEN: z.string().min(1, 'must be the token the retrieval service knows'),
-  RETRIEVAL_TIMEOUT_MS: integer(50, 30_000).default(800),
+  RETRIEVAL_TIMEOUT_MS: integer(50, 30_000).default(2_500),
   PUBLIC_WEB_URL: url.default('http://localhost:3000'),
   GOOGLE_API_KEY: z.string().optional(),
   GEMINI_MODEL: z.string().optional(),

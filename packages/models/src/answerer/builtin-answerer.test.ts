@@ -37,6 +37,12 @@ describe('the built-in answerer', () => {
     expect(await ask('How do I make a sourdough starter?')).toEqual(reply);
   });
 
+  it('does not claim to have looked where the material could not be searched', async () => {
+    const reply = await ask('How do I make a sourdough starter?', { passages: [], materialUnavailable: true });
+    expect(reply.text).toMatch(/cannot look through my material at the moment/);
+    expect(reply.citations).toEqual([]);
+  });
+
   it('sets each citation right after its sentence', async () => {
     const { pieces } = await ask('How do I make a sourdough starter?');
     let said = '';

@@ -5,7 +5,7 @@ import { ModelError } from '../model-error.js';
 import { estimatedUsage } from '../reply-pieces.js';
 import { contentStems } from '../words.js';
 import { isFollowUp, subjectOf } from './follow-up.js';
-import { noAnswer, nothingMore, openings, secondOpening, smallTalkPhrases, unclear } from './phrases.js';
+import { cannotLook, noAnswer, nothingMore, openings, secondOpening, smallTalkPhrases, unclear } from './phrases.js';
 import { judgeRelevance } from './relevance.js';
 import { type Block, selectBlocks } from './selection.js';
 import { smallTalkOf } from './small-talk.js';
@@ -44,6 +44,7 @@ async function* streamReply(request: ModelRequest, signal: AbortSignal): AsyncGe
 function composeReply(request: ModelRequest): Part[] {
   const smallTalk = smallTalkOf(request.message, request.creatorName);
   if (smallTalk) return [{ text: smallTalkPhrases[smallTalk](stripInvisible(request.creatorName)) }];
+  if (request.materialUnavailable) return [{ text: cannotLook }];
   const followsUp = isFollowUp(request.message);
   const subject = followsUp ? subjectOf(request.history) : '';
   const question = `${subject} ${request.message}`.trim();

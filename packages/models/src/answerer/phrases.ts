@@ -13,6 +13,9 @@ export const smallTalkPhrases: Record<SmallTalk, (creator: string) => string> = 
 export const noAnswer =
   'I looked through my material and did not find an answer to that. I only speak from what I have published, so I would rather not guess. You could put it in other words, or ask about something I have covered.';
 
+export const cannotLook =
+  'I cannot look through my material at the moment, so I would rather not answer from memory. Please ask me again in a minute.';
+
 export const nothingMore =
   'That is all I can find on this in my material. Ask me about another side of it, or about something else.';
 

@@ -71,6 +71,7 @@ export function makeAnswerer({ repository, retrieval, ladder, publicWebUrl, metr
         history,
         message: turn.message,
         passages,
+        ...(!found && { materialUnavailable: true }),
         creatorName: turn.creator_name,
         language: turn.creator_language,
         ...(turn.video_url !== null && { videoUrl: turn.video_url }),
