@@ -91,12 +91,13 @@ export function makeTurnReadRepository(database: Pick<Database, 'asTenant'>) {
       );
     },
 
-    /** Turns of these conversations that have not ended, oldest first. */
-    async openTurns(tenantId: string, conversationIds: string[]): Promise<TurnRow[]> {
+    /** Turns of these conversations that have not ended, and with `since` those accepted from then on, oldest first. */
+    async openTurns(tenantId: string, conversationIds: string[], since: Date | null): Promise<TurnRow[]> {
       const { rows } = await database.asTenant(tenantId, (client) =>
         client.query<TurnRow>(
-          `SELECT * FROM turns WHERE tenant_id = $1 AND conversation_id = ANY($2::uuid[]) AND state <> 'done' ORDER BY conversation_id, ordinal`,
-          [tenantId, conversationIds],
+          `SELECT * FROM turns WHERE tenant_id = $1 AND conversation_id = ANY($2::uuid[]) AND (state <> 'done' OR accepted_at >= $3::timestamptz)
+           ORDER BY conversation_id, ordinal`,
+          [tenantId, conversationIds, since],
         ),
       );
       return rows;

@@ -31,6 +31,9 @@ const published = z.object({
   accepted_at: z.number(),
 });
 
+/** Clocks of gateway and Postgres may differ by so much; and a half-open connection is noticed late. */
+const clockSlackMs = 5_000;
+
 type Listener = (turn: AcceptedTurn, socketId: string | null) => void;
 
 /** Tells every gateway with a socket of a conversation about the turns accepted in it. */
@@ -38,8 +41,8 @@ export interface ConversationFeed {
   publish(turn: AcceptedTurn, from: { socketId: string | null; newConversation: boolean }): Promise<void>;
   /** `listener` hears of turns accepted from now on; the returned function ends it. */
   subscribe(tenantId: string, conversationId: string, listener: Listener): () => void;
-  /** The connection was lost and is back: what was accepted meanwhile must be looked up. */
-  onGap(listener: () => void): void;
+  /** The connection was lost and is back: what was accepted since then must be looked up. */
+  onGap(listener: (since: Date) => void): void;
   close(): Promise<void>;
 }
 
@@ -49,8 +52,8 @@ export function makeConversationFeed(options: { redis: Redis; redisUrl: string; 
   const origin = makeId();
   const subscriber = makeRedis(options.redisUrl, 'subscriber', logger);
   const listeners = new Map<string, Set<Listener>>();
-  const gapListeners: (() => void)[] = [];
-  let wasReady = false;
+  const gapListeners: ((since: Date) => void)[] = [];
+  let heardAt: number | null = null;
 
   subscriber.on('message', (channel: string, payload: string) => {
     const heard = listeners.get(channel);
@@ -62,9 +65,22 @@ export function makeConversationFeed(options: { redis: Redis; redisUrl: string; 
       logger.warn({ err: error }, 'unreadable message on a conversation channel');
     }
   });
+  subscriber.on('close', () => {
+    heardAt ??= Date.now() - clockSlackMs;
+  });
+  // Told once the server has confirmed every channel again: what comes later comes live.
   subscriber.on('ready', () => {
-    if (wasReady) for (const listener of gapListeners) listener();
-    wasReady = true;
+    if (heardAt === null) return;
+    const since = new Date(heardAt);
+    const channels = [...listeners.keys()];
+    const confirmed = channels.length > 0 ? subscriber.subscribe(...channels) : Promise.resolve(0);
+    confirmed.then(
+      () => {
+        heardAt = null;
+        for (const listener of gapListeners) listener(since);
+      },
+      () => undefined,
+    );
   });
 
   return {

@@ -10,6 +10,7 @@ import type { Submitter } from '../chat/submit.js';
 import type { ConversationFeed } from './conversation-feed.js';
 import { type Handshake, makeHandshake, refuseUpgrade } from './handshake.js';
 import { keepAlive } from './keep-alive.js';
+import { makeOpenTurns } from './open-turns.js';
 import { SocketSession } from './socket-session.js';
 
 const tickMs = 1_000;
@@ -40,6 +41,7 @@ type SocketServerOptions = Pick<
 export function makeSocketServer(options: SocketServerOptions): SocketServer {
   const { config, logger, metrics, authenticator, feed } = options;
   const handshake = makeHandshake({ dependencies: options, turns: options.turns });
+  const openTurns = makeOpenTurns(options.turns);
   const sessions = new Map<WebSocket, SocketSession>();
   let opening = 0;
   let accepting = true;
@@ -65,7 +67,7 @@ export function makeSocketServer(options: SocketServerOptions): SocketServer {
   function begin(socket: WebSocket, shaken: Handshake): void {
     // A protocol error is followed by ws's own close with the right code; unheard it would end the process.
     socket.on('error', (error) => logger.debug({ err: error }, 'socket error'));
-    const session = new SocketSession({ ...options, socket, handshake: shaken });
+    const session = new SocketSession({ ...options, openTurns, socket, handshake: shaken });
     sessions.set(socket, session);
     metrics.wsConnections.set(sessions.size);
     socket.on('pong', () => {
@@ -125,8 +127,8 @@ export function makeSocketServer(options: SocketServerOptions): SocketServer {
         session.close(wsCloseCodes.unauthenticated);
     }
   });
-  feed.onGap(() => {
-    for (const session of sessions.values()) session.showOpenTurns();
+  feed.onGap((since) => {
+    for (const session of sessions.values()) session.showTurns(since);
   });
 
   return {

@@ -21,6 +21,7 @@ import { parseJson } from '../http/json-body.js';
 import { Budget } from './budget.js';
 import type { AcceptedTurn, ConversationFeed } from './conversation-feed.js';
 import type { Handshake } from './handshake.js';
+import type { OpenTurns } from './open-turns.js';
 
 /** What one connection may send, on average and at once. */
 const messageBudget = { perSecond: 50, burst: 100 };
@@ -36,6 +37,7 @@ export interface SocketSessionOptions {
   socket: WebSocket;
   handshake: Handshake;
   turns: TurnReadRepository;
+  openTurns: OpenTurns;
   submitter: Submitter;
   relay: Relay;
   canceller: Canceller;
@@ -51,6 +53,7 @@ export class SocketSession {
   /** When a ping was sent that is not answered yet; null otherwise. ms, monotonic. */
   pingedAt: number | null = null;
   heardAt = performance.now();
+  readonly #connectedAt = Date.now();
   #conversation: Handshake['conversation'];
   #unsubscribe: (() => void) | null = null;
   #following = new Map<string, Following>();
@@ -75,7 +78,7 @@ export class SocketSession {
     });
     if (this.#conversation) {
       this.#subscribe(this.#conversation.id);
-      this.#grace = setTimeout(() => this.showOpenTurns(), resumeGraceMs);
+      this.#grace = setTimeout(() => this.showTurns(null), resumeGraceMs);
     }
   }
 
@@ -87,15 +90,17 @@ export class SocketSession {
     this.options.socket.close(code, reason);
   }
 
-  /** Shows the turns of the conversation that are under way and that this socket has not been told of. */
-  showOpenTurns(): void {
-    const { turns, logger } = this.options;
+  /** Shows the turns under way, and with `since` those accepted from then on, that this socket has not been told of. */
+  showTurns(since: Date | null): void {
+    const { openTurns, logger } = this.options;
     if (!this.#conversation) return;
-    turns.openTurns(this.principal.tenantId, [this.#conversation.id]).then(
+    // What ended before this device connected is history to it.
+    const from = since && new Date(Math.max(since.getTime(), this.#connectedAt));
+    openTurns(this.principal.tenantId, this.#conversation.id, from).then(
       (rows) => {
         for (const row of rows) this.#show(turnOf(row), row.message);
       },
-      (error: unknown) => logger.debug({ err: error }, 'open turns not shown'),
+      (error: unknown) => logger.debug({ err: error }, 'turns not shown'),
     );
   }
 

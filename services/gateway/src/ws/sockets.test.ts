@@ -2,6 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { openSocket, type TestSocket, waitFor } from '@sidestage/testkit';
+import { Redis } from 'ioredis';
 import jwt from 'jsonwebtoken';
 import { type ChatStage, makeChatStage } from '../testing/chat-stage.js';
 import { makeGate, sayWords } from '../testing/scripted-worker.js';
@@ -118,6 +119,22 @@ describe('two devices of a conversation, on two gateways', () => {
     expect(types(back)).toEqual(['ready', 'delta', 'completed']);
     expect(back.messages[1]).toMatchObject({ text: 'two', seq: Number(seen.seq) + 1 });
     expect(types(fresh)).toEqual(['ready', 'accepted', 'queued', 'started', 'delta', 'delta', 'completed']);
+  });
+
+  test('a turn accepted while a gateway’s subscription was cut is shown all the same', async () => {
+    const fan = await stage.fan();
+    const { body } = await stage.chat(fan, {});
+    const path = `/ws/${body.conversation_id}`;
+    const laptop = await connect(`${path}/laptop`, { token: fan.token, at: stage.other });
+    await waitForSubscribers(String(body.conversation_id), 1);
+    const client = new Redis(stage.gateway.redis.url);
+    for (let n = 0; n < 5; n++) {
+      await client.client('KILL', 'TYPE', 'pubsub');
+      await stage.chat(fan, { message: `missed ${n}`, conversation_id: body.conversation_id });
+      expect(await laptop.next('accepted')).toMatchObject({ message: `missed ${n}` });
+      await laptop.next('completed');
+    }
+    await client.quit();
   });
 
   test('cancelling on one device is heard on both', async () => {
@@ -276,7 +293,6 @@ describe('before the upgrade', () => {
 });
 
 async function waitForSubscribers(conversationId: string, count: number): Promise<void> {
-  const { Redis } = await import('ioredis');
   const client = new Redis(stage.gateway.redis.url);
   try {
     await waitFor(async () => {
