@@ -14,8 +14,7 @@ const WatchPage = lazy(() => import('./source/WatchPage.js'));
 
 export function App() {
   useForgetOnNewPerson();
-  // Somebody who looks at the creators will press one: its page is fetched meanwhile.
-  useEffect(() => void setTimeout(() => void fetchChatPage(), 500), []);
+  useFetchChatAhead();
   return (
     <Shell>
       <Suspense fallback={<Waiting>Opening</Waiting>}>
@@ -57,4 +56,19 @@ function useForgetOnNewPerson(): void {
       navigate('/');
     }
   }, [userId, conversations, gateway, queries, navigate]);
+}
+
+/** Whoever moves towards something will press a creator or a question: their page is fetched meanwhile, and not before. */
+function useFetchChatAhead(): void {
+  useEffect(() => {
+    const intent = new AbortController();
+    const fetchAhead = () => {
+      intent.abort();
+      void fetchChatPage();
+    };
+    for (const sign of ['pointermove', 'pointerdown', 'focusin']) {
+      document.addEventListener(sign, fetchAhead, { signal: intent.signal, passive: true });
+    }
+    return () => intent.abort();
+  }, []);
 }

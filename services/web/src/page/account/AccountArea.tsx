@@ -3,8 +3,9 @@ import { isGuest } from '../api/session.js';
 import { useApp, useSession } from '../appContext.js';
 import { AccountButton } from './AccountButton.js';
 
-// Fetched after the first view: none of it is needed to see the creators.
-const AccountMenu = lazy(() => import('./AccountMenu.js'));
+// Fetched when somebody goes near it: none of it is needed to see the creators.
+const fetchMenu = () => import('./AccountMenu.js');
+const AccountMenu = lazy(fetchMenu);
 const Confirm = lazy(() => import('../ui/Confirm.js'));
 const KeysDialog = lazy(() => import('./KeysDialog.js'));
 const SignInDialog = lazy(() => import('./SignInDialog.js'));
@@ -16,6 +17,7 @@ export function AccountArea() {
   const { gateway, session: store } = useApp();
   const session = useSession();
   const [open, setOpen] = useState<Open>('none');
+  const [menuUsed, setMenuUsed] = useState(false);
   const close = () => setOpen('none');
   const guest = !session || isGuest(session.user);
   const label = {
@@ -38,15 +40,25 @@ export function AccountArea() {
           </button>
         </div>
       )}
-      <Suspense fallback={<AccountButton {...label} />}>
-        <AccountMenu
+      {menuUsed ? (
+        <Suspense fallback={<AccountButton {...label} />}>
+          <AccountMenu
+            {...label}
+            onKeys={() => setOpen('keys')}
+            onSignOut={session ? () => void store.logout() : null}
+            signOutWords={guest ? 'End the guest visit' : 'Sign out'}
+            onDelete={session ? () => setOpen('delete') : null}
+          />
+        </Suspense>
+      ) : (
+        <AccountButton
           {...label}
-          onKeys={() => setOpen('keys')}
-          onSignOut={session ? () => void store.logout() : null}
-          signOutWords={guest ? 'End the guest visit' : 'Sign out'}
-          onDelete={session ? () => setOpen('delete') : null}
+          aria-haspopup="menu"
+          onPointerEnter={() => void fetchMenu()}
+          onFocus={() => void fetchMenu()}
+          onClick={() => setMenuUsed(true)}
         />
-      </Suspense>
+      )}
       <Suspense>
         {open === 'sign-in' && <SignInDialog open onOpenChange={close} />}
         {open === 'keys' && <KeysDialog open onOpenChange={close} />}

@@ -12,10 +12,11 @@ export interface AccountMenuProps {
   onDelete: (() => void) | null;
 }
 
+/** Comes with the first press of its button, so it begins open. */
 export default function AccountMenu({ name, detail, onKeys, onSignOut, signOutWords, onDelete }: AccountMenuProps) {
   const theme = useTheme();
   return (
-    <Menu.Root modal={false}>
+    <Menu.Root modal={false} defaultOpen>
       <Menu.Trigger asChild>
         <AccountButton name={name} detail={detail} />
       </Menu.Trigger>

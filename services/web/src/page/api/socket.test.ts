@@ -67,7 +67,7 @@ describe('ReplySocket', () => {
     await socket.connect();
     for (let attempt = 0; attempt < 3; attempt += 1) {
       sockets.at(-1)?.close();
-      await jest.advanceTimersByTimeAsync(16_000);
+      await jest.advanceTimersByTimeAsync(8_000);
     }
     expect(states).toContain('unusable');
     sockets.at(-1)?.ready();

@@ -32,7 +32,6 @@ export function Composer({ ref, conversation, state, creator, onSend }: Composer
   const words = text.trim();
 
   useImperativeHandle(ref, () => ({ focus: () => field.current?.focus() }), []);
-  useEffect(prepareReplyText, []);
   useEffect(() => {
     if (text) sessionStorage.setItem(draftKey, text);
     else sessionStorage.removeItem(draftKey);
@@ -80,6 +79,7 @@ export function Composer({ ref, conversation, state, creator, onSend }: Composer
           aria-label={`Message to ${creator.name}`}
           aria-describedby="composer-note"
           onChange={(event) => setText(event.target.value)}
+          onFocus={prepareReplyText}
           onKeyDown={onKeyDown}
           enterKeyHint="send"
         />

@@ -1,11 +1,11 @@
 import type { CreatorView } from '@sidestage/contracts';
 import { Check, Clock, MonitorSmartphone } from 'lucide-react';
-import { memo } from 'react';
+import { memo, useEffect } from 'react';
 import type { Turn } from '../model/turn.js';
 import type { Conversation } from './conversation.js';
 import { ReplyEnd } from './ReplyEnd.js';
 import { ReplyProgress } from './ReplyProgress.js';
-import { ReplyText } from './ReplyText.js';
+import { prepareReplyText, ReplyText } from './ReplyText.js';
 
 interface TurnViewProps {
   turn: Turn;
@@ -21,6 +21,8 @@ interface TurnViewProps {
 /** One message of the fan and its reply. */
 export const TurnView = memo(function TurnView(props: TurnViewProps) {
   const { turn, creator, openIndex, onOpenCitation } = props;
+  // The renderer is on its way while the reply is.
+  useEffect(prepareReplyText, []);
   const open = (index: number) => onOpenCitation(turn.key, index);
   return (
     <article className="turn" aria-label={`You asked: ${turn.fanText.slice(0, 80)}`}>
