@@ -17,6 +17,7 @@ import { runReconciler } from './index/reconcile.js';
 import { type IngestQueue, runIngestQueue } from './ingest/ingest-queue.js';
 import { makeIngestSource } from './ingest/ingest-source.js';
 import { runSweeper } from './ingest/sweeper.js';
+import type { readSource } from './parse/read-source.js';
 import { makeParts, type Parts } from './parts.js';
 import { embedMissing, makeRebuildStarter, putSource } from './rebuild.js';
 import { makeSearch } from './search/search-passages.js';
@@ -30,14 +31,21 @@ export interface RunningRetrieval {
   port: number;
 }
 
-/** Starts the service: connections, indexes, ingestion, HTTP. Resolves once it listens. `embeddings`: default the configured ones. */
-export async function runRetrieval(config: RetrievalConfig, embeddings?: EmbeddingModel): Promise<RunningRetrieval> {
+/** What may be given in place of what the configuration says. */
+export interface GivenParts {
+  embeddings?: EmbeddingModel;
+  /** What reads a source; default `readSource`. */
+  read?: typeof readSource;
+}
+
+/** Starts the service: connections, indexes, ingestion, HTTP. Resolves once it listens. */
+export async function runRetrieval(config: RetrievalConfig, given: GivenParts = {}): Promise<RunningRetrieval> {
   const logger = makeLogger({ service, level: config.LOG_LEVEL, debug: config.DEBUG });
   const metrics = makeMetrics(service);
   const lifecycle = new Lifecycle(logger);
-  const parts = makeParts(config, logger, metrics, lifecycle, embeddings);
+  const parts = makeParts(config, logger, metrics, lifecycle, given.embeddings);
   runReconciling(parts, lifecycle);
-  const queue = config.INGEST ? runIngestion(config, parts, metrics, lifecycle) : undefined;
+  const queue = config.INGEST ? runIngestion(config, { ...parts, read: given.read }, metrics, lifecycle) : undefined;
 
   const app = makeApp({
     token: config.RETRIEVAL_TOKEN,
@@ -65,9 +73,15 @@ function runReconciling(parts: Parts, lifecycle: Lifecycle): void {
   lifecycle.onClose('reconciler', () => reconciler.close());
 }
 
-function runIngestion(config: RetrievalConfig, parts: Parts, metrics: Metrics, lifecycle: Lifecycle): IngestQueue {
-  const { ingestion: repository, embeddings, logger } = parts;
-  const ingest = makeIngestSource({ repository, embeddings, logger, onReady: (source) => putSource(parts, source) });
+function runIngestion(
+  config: RetrievalConfig,
+  parts: Parts & Pick<GivenParts, 'read'>,
+  metrics: Metrics,
+  lifecycle: Lifecycle,
+): IngestQueue {
+  const { ingestion: repository, embeddings, read, logger } = parts;
+  const onReady = (source: Parameters<typeof putSource>[1]) => putSource(parts, source);
+  const ingest = makeIngestSource({ repository, embeddings, read, logger, onReady });
   const { redisUrl, INGEST_CONCURRENCY: concurrency } = config;
   const queue = runIngestQueue({ redisUrl, concurrency, repository, ingest, logger, metrics });
   lifecycle.onClose('ingest queue', () => queue.close());

@@ -62,7 +62,7 @@ async function runBench(shared: string, cold: boolean, lifecycle: Lifecycle): Pr
     library: new Map(),
     report: { at: new Date().toISOString(), ingestion: [], hits: [], queries: [] },
   };
-  const service = await runRetrieval({ ...readConfig(bench.settings), PORT: 0 }, bench.embeddings);
+  const service = await runRetrieval({ ...readConfig(bench.settings), PORT: 0 }, { embeddings: bench.embeddings });
   lifecycle.onClose('service', () => service.lifecycle.close());
   for (const show of bench.shows) await ingestShow(bench, show);
   await measure(bench, 'plain vectors', await makePlainSearch(database, bench.embeddings, bench.library));
@@ -134,7 +134,8 @@ async function measureWeaviate(bench: Bench, lifecycle: Lifecycle): Promise<void
   const startedAt = performance.now();
   const config = readConfig({ ...bench.settings, INGEST: 'false', WEAVIATE_URL: server.url });
   // The other service closes the model.
-  const service = await runRetrieval({ ...config, PORT: 0 }, { ...bench.embeddings, close: async () => undefined });
+  const embeddings = { ...bench.embeddings, close: async () => undefined };
+  const service = await runRetrieval({ ...config, PORT: 0 }, { embeddings });
   lifecycle.onClose('service over weaviate', () => service.lifecycle.close());
   const store = makeWeaviateStore(connectWeaviate(server.url), classNameOf(modelId(bench.embeddings)));
   for (const { tenant_id, files } of bench.library.values()) {

@@ -28,7 +28,7 @@ beforeAll(async () => {
     RETRIEVAL_TOKEN: token,
     LOG_LEVEL: 'FATAL',
   });
-  service = await runRetrieval({ ...config, PORT: 0 }, makeToyEmbeddings());
+  service = await runRetrieval({ ...config, PORT: 0 }, { embeddings: makeToyEmbeddings() });
   creator = await addCreator(database);
 });
 afterEach(() => redis.resume());

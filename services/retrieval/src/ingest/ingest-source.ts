@@ -11,6 +11,8 @@ export type IngestOutcome = 'ready' | 'failed' | 'superseded';
 export interface IngestOptions {
   repository: IngestionRepository;
   embeddings: EmbeddingModel;
+  /** Default `readSource`. */
+  read?: typeof readSource | undefined;
   /** Called once the new passages are in Postgres; its failure is not the source's. */
   onReady: (source: SourceVersion & { creator_id: string }) => Promise<void>;
   logger: Logger;
@@ -28,7 +30,7 @@ const readShare = 0.05;
 export function makeIngestSource(
   options: IngestOptions,
 ): (source: SourceVersion, signal?: AbortSignal) => Promise<IngestOutcome> {
-  const { repository, logger } = options;
+  const { repository, logger, read: readContent = readSource } = options;
 
   return async (source, signal) => {
     const given = await withRetry(() => repository.begin(source));
@@ -37,7 +39,7 @@ export function makeIngestSource(
     const stop = signal ? AbortSignal.any([signal, superseded.signal]) : superseded.signal;
     const report = makeReporter(repository, source, () => superseded.abort());
     try {
-      const read = await readSource(given);
+      const read = await readContent(given);
       report(readShare);
       return await store(source, given, read, stop, report);
     } catch (error) {
