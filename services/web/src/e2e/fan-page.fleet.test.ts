@@ -71,7 +71,8 @@ describe('the fan’s page', () => {
     await page.locator('.prose').first().waitFor();
     const busy = stage.fleet.workers.map((worker) => worker.kill());
     await Promise.all(busy);
-    stage.fleet.model?.behave({ reply: 'Rye needs time, whole.' });
+    // The line that says so stands until the first new words: they must not come before anybody could look.
+    stage.fleet.model?.behave({ reply: 'Rye needs time, whole.', firstTokenMs: 3000 });
     await Promise.all(stage.fleet.workers.map((worker) => worker.start()));
     await page.getByText('Starting this answer again', { exact: true }).waitFor();
     expect(await finishedReply(page)).toBe('Rye needs time, whole.');

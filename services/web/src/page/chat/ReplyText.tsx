@@ -1,6 +1,6 @@
 import { lazy, Suspense, useDeferredValue, useMemo } from 'react';
 import { placeMarks } from '../model/citations.js';
-import type { Turn } from '../model/turn.js';
+import { isOver, type Turn } from '../model/turn.js';
 
 const ReplyMarkdown = lazy(() => import('./ReplyMarkdown.js'));
 
@@ -16,7 +16,9 @@ interface ReplyTextProps {
 }
 
 export function ReplyText({ turn, openIndex, onOpen }: ReplyTextProps) {
-  const text = useDeferredValue(turn.text);
+  const deferred = useDeferredValue(turn.text);
+  // Words may lag behind a stream that comes faster than they are set, never behind the end that is shown beside them.
+  const text = isOver(turn.phase) ? turn.text : deferred;
   const marked = useMemo(() => placeMarks(text, turn.citations), [text, turn.citations]);
   return (
     <div className="prose">
