@@ -2,7 +2,7 @@
 // The gateway must run with AUTH_RATE_PER_MINUTE raised, since every account registers from one address.
 import { check, sleep } from 'k6';
 import { Counter } from 'k6/metrics';
-import { ask, prepareTenant, registerFan } from './lib/fleet.js';
+import { ask, fanHeaders, prepareTenant } from './lib/fleet.js';
 
 const users = Number(__ENV.USERS || 10);
 const turns = Number(__ENV.TURNS || 3);
@@ -13,7 +13,7 @@ export const options = {
     fans: { executor: 'per-vu-iterations', vus: users, iterations: 1, maxDuration: '10m' },
   },
   thresholds: { http_req_failed: ['rate==0'], checks: ['rate==1'], turns_answered: [`count==${users * turns}`] },
-  setupTimeout: '120s',
+  setupTimeout: '300s',
 };
 
 const questions = [
@@ -24,14 +24,13 @@ const questions = [
 ];
 
 export function setup() {
-  const tenant = prepareTenant();
+  const tenant = prepareTenant(users);
   console.log(`tenant ${tenant.tenantId}`);
   return tenant;
 }
 
 export default function fan(tenant) {
-  const headers = registerFan(tenant);
-  if (!headers) return;
+  const headers = fanHeaders(tenant);
   let conversation;
   const seen = new Set();
   for (let turn = 0; turn < turns; turn++) {

@@ -2,7 +2,7 @@
 import { check } from 'k6';
 import http from 'k6/http';
 import ws from 'k6/ws';
-import { gateway, prepareTenant, registerFan } from './lib/fleet.js';
+import { fanHeaders, gateway, prepareTenant } from './lib/fleet.js';
 
 const users = Number(__ENV.USERS || 10);
 const half = Math.max(1, Math.floor(users / 2));
@@ -19,10 +19,10 @@ export const options = {
     },
   },
   thresholds: { http_req_failed: ['rate==0'], checks: ['rate==1'] },
-  setupTimeout: '120s',
+  setupTimeout: '300s',
 };
 
-export const setup = prepareTenant;
+export const setup = () => prepareTenant(users);
 
 /** Whether the numbers of the events count up by one and the last event is `completed`. */
 function isWhole(events) {
@@ -34,8 +34,7 @@ function isWhole(events) {
 }
 
 export function overSse(tenant) {
-  const headers = registerFan(tenant);
-  if (!headers) return;
+  const headers = fanHeaders(tenant);
   const response = http.post(
     `${gateway}/api/v1/chat`,
     JSON.stringify({ message: 'Why does a loaf need steam?', creator_id: tenant.creatorId }),
@@ -53,8 +52,7 @@ export function overSse(tenant) {
 }
 
 export function overSocket(tenant) {
-  const headers = registerFan(tenant);
-  if (!headers) return;
+  const headers = fanHeaders(tenant);
   const token = headers.Authorization.slice('Bearer '.length);
   const events = [];
   const response = ws.connect(
