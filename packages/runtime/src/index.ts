@@ -8,4 +8,5 @@ export * from './lifecycle.js';
 export * from './logger.js';
 export * from './metrics.js';
 export * from './postgres.js';
+export * from './read-through.js';
 export * from './redis.js';

@@ -1,4 +1,4 @@
-import { isUuid } from '@sidestage/runtime';
+import { isUuid, makeReadThrough } from '@sidestage/runtime';
 import type { CreatorRepository, CreatorRow } from '@sidestage/store';
 import type { Invalidations } from '../auth/invalidations.js';
 
@@ -20,32 +20,28 @@ export function makeCreatorLookup(options: {
   cacheMs: number;
 }): CreatorLookup {
   const { creators, cacheMs } = options;
-  const cache = new Map<string, { row: CreatorRow; until: number }>();
-
-  options.invalidations.listen((invalidation) => {
-    if (invalidation.type !== 'creator') return;
-    for (const key of cache.keys()) if (key.startsWith(invalidation.tenant_id)) cache.delete(key);
+  const cache = makeReadThrough<CreatorRow | null>({
+    read: readCreator,
+    // A creator that is made in a moment is found in that moment.
+    keepMs: (row) => (row ? cacheMs : 0),
+    max: maxCached,
   });
 
-  async function cached(key: string, read: () => Promise<CreatorRow | null>): Promise<CreatorRow | null> {
-    const known = cache.get(key);
-    if (known && known.until > Date.now()) return known.row;
-    const row = await read();
-    cache.delete(key);
-    if (row && cacheMs > 0) cache.set(key, { row, until: Date.now() + cacheMs });
-    if (cache.size > maxCached) {
-      const oldest = cache.keys().next().value;
-      if (oldest !== undefined) cache.delete(oldest);
-    }
-    return row;
+  options.invalidations.listen((invalidation) => {
+    if (invalidation.type === 'creator') cache.forget((key) => key.startsWith(`${invalidation.tenant_id}:`));
+  });
+
+  async function readCreator(key: string): Promise<CreatorRow | null> {
+    const colon = key.indexOf(':');
+    const tenantId = key.slice(0, colon);
+    const idOrSlug = key.slice(colon + 1);
+    if (idOrSlug === '') return creators.first(tenantId);
+    if (isUuid(idOrSlug)) return creators.find(tenantId, { id: idOrSlug });
+    return slugPattern.test(idOrSlug) ? creators.find(tenantId, { slug: idOrSlug }) : null;
   }
 
   return {
-    find: (tenantId, idOrSlug) =>
-      cached(`${tenantId}:${idOrSlug}`, async () => {
-        if (isUuid(idOrSlug)) return creators.find(tenantId, { id: idOrSlug });
-        return slugPattern.test(idOrSlug) ? creators.find(tenantId, { slug: idOrSlug }) : null;
-      }),
-    first: (tenantId) => cached(`${tenantId}:`, () => creators.first(tenantId)),
+    find: (tenantId, idOrSlug) => (idOrSlug === '' ? Promise.resolve(null) : cache.get(`${tenantId}:${idOrSlug}`)),
+    first: (tenantId) => cache.get(`${tenantId}:`),
   };
 }

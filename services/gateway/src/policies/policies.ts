@@ -1,9 +1,11 @@
 import { applyPolicy, type Policy } from '@sidestage/contracts';
+import { makeReadThrough } from '@sidestage/runtime';
 import type { TenantRepository } from '@sidestage/store';
 import type { Invalidations } from '../auth/invalidations.js';
 
 /** A policy is in force within this, in milliseconds, wherever it was changed. */
 const cacheMs = 4_000;
+const maxCached = 10_000;
 
 /** The limits in force for a tenant: the defaults under its own policy. */
 export interface Policies {
@@ -16,36 +18,25 @@ export function makePolicies(options: {
   invalidations: Invalidations;
   defaultPolicy: Policy;
 }): Policies {
-  const cache = new Map<string, { policy: Policy; until: number }>();
-  const running = new Map<string, Promise<Policy>>();
+  /** What holds while Postgres cannot be asked. */
+  const lastKnown = new Map<string, Policy>();
+  const cache = makeReadThrough({ read, keepMs: () => cacheMs, max: maxCached });
 
   options.invalidations.listen((invalidation) => {
-    if (invalidation.type === 'policy') cache.delete(invalidation.tenant_id);
+    if (invalidation.type === 'policy') cache.forget((key) => key === invalidation.tenant_id);
   });
 
   async function read(tenantId: string): Promise<Policy> {
-    const stale = cache.get(tenantId);
-    let policy: Policy;
     try {
       const patch = await options.tenants.policyPatch(tenantId);
-      policy = patch ? applyPolicy(options.defaultPolicy, patch) : options.defaultPolicy;
+      const policy = patch ? applyPolicy(options.defaultPolicy, patch) : options.defaultPolicy;
+      if (patch) lastKnown.set(tenantId, policy);
+      else lastKnown.delete(tenantId);
+      return policy;
     } catch {
-      policy = stale?.policy ?? options.defaultPolicy;
+      return lastKnown.get(tenantId) ?? options.defaultPolicy;
     }
-    cache.set(tenantId, { policy, until: Date.now() + cacheMs });
-    return policy;
   }
 
-  return {
-    of(tenantId) {
-      const known = cache.get(tenantId);
-      if (known && known.until > Date.now()) return Promise.resolve(known.policy);
-      let reading = running.get(tenantId);
-      if (!reading) {
-        reading = read(tenantId).finally(() => running.delete(tenantId));
-        running.set(tenantId, reading);
-      }
-      return reading;
-    },
-  };
+  return { of: (tenantId) => cache.get(tenantId) };
 }
