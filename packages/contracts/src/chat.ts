@@ -116,6 +116,8 @@ export const historyMessageSchema = z.object({
   text: z.string(),
   citations: z.array(citationSchema).optional(),
   grounded: z.boolean().optional(),
+  /** Of a reply: `blocked` is a refusal of the model, `length` was cut short. */
+  finish_reason: z.enum(finishReasons).optional(),
   feedback: z.enum(['up', 'down']).nullable().optional(),
   /** What the fan wrote beside it: shown to the creator's owner. */
   feedback_comment: z.string().optional(),

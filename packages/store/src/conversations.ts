@@ -38,6 +38,7 @@ interface HistoryRow {
   reply_text: string | null;
   citations: Citation[] | null;
   grounded: boolean | null;
+  finish_reason: HistoryMessage['finish_reason'] | null;
   problem: Problem | null;
   feedback: 'up' | 'down' | null;
   feedback_comment: string | null;
@@ -146,7 +147,8 @@ async function readHistory(
 ): Promise<{ items: HistoryMessage[]; next_cursor: string | null }> {
   const backwards = query.order === 'newest';
   const { rows } = await client.query<HistoryRow>(
-    `SELECT id, ordinal, state, outcome, message, reply_text, citations, grounded, problem, feedback, feedback_comment, accepted_at, ended_at
+    `SELECT id, ordinal, state, outcome, message, reply_text, citations, grounded, finish_reason, problem, feedback, feedback_comment,
+            accepted_at, ended_at
      FROM turns WHERE conversation_id = $1 AND ($2::int IS NULL OR ordinal ${backwards ? '<=' : '>='} $2)
      ORDER BY ordinal ${backwards ? 'DESC' : ''} LIMIT $3`,
     // The cursor's own turn may have nothing left, and one line more than the page tells whether another follows.
@@ -195,6 +197,7 @@ function linesOf(row: HistoryRow, withComments: boolean): HistoryMessage[] {
     text: row.reply_text,
     citations: row.citations ?? [],
     grounded: row.grounded ?? false,
+    finish_reason: row.finish_reason ?? 'stop',
     feedback: row.feedback,
     ...(withComments && row.feedback_comment && { feedback_comment: row.feedback_comment }),
     created_at: (row.ended_at ?? row.accepted_at).toISOString(),
