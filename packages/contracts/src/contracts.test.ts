@@ -81,8 +81,40 @@ describe('where a citation leads', () => {
       'https://www.youtube.com/watch?v=abc&t=61s',
     ],
     ['a short YouTube address too', 'https://youtu.be/abc?t=9', 'video', 61, 'https://youtu.be/abc?t=61s'],
+    [
+      'beside what else the address says',
+      'https://m.youtube.com/watch?list=PL1&v=abc&time_continue=4#t=30s',
+      'podcast',
+      61,
+      'https://m.youtube.com/watch?list=PL1&v=abc&t=61s',
+    ],
+    ['a short', 'https://youtube.com/shorts/abc', 'video', 9.9, 'https://youtube.com/shorts/abc?t=9s'],
+    ['a stream', 'https://www.youtube.com/live/abc?si=x', 'video', 0, 'https://www.youtube.com/live/abc?si=x&t=0s'],
+    [
+      'an embedded player becomes its video’s page',
+      'https://www.youtube-nocookie.com/embed/a-b_c?start=4',
+      'video',
+      61,
+      'https://www.youtube.com/watch?v=a-b_c&t=61s',
+    ],
+    [
+      'a host that only ends like YouTube is other media',
+      'https://notyoutube.com/v',
+      'video',
+      5,
+      'https://notyoutube.com/v#t=5',
+    ],
+    ['Vimeo gets a fragment', 'https://vimeo.com/76979871', 'video', 61.7, 'https://vimeo.com/76979871#t=61'],
     ['other media get a media fragment', 'https://example.com/e.mp3', 'podcast', 5, 'https://example.com/e.mp3#t=5'],
+    [
+      'in place of a fragment that was there, after the query',
+      'https://example.com/e.mp3?k=v#t=90,95',
+      'file',
+      5,
+      'https://example.com/e.mp3?k=v#t=5',
+    ],
     ['an article keeps its address', 'https://example.com/a', 'article', 5, 'https://example.com/a'],
+    ['and its fragment', 'https://example.com/a#part-2', 'article', 5, 'https://example.com/a#part-2'],
     [
       'a source without seconds keeps its address',
       'https://example.com/e.mp3',
@@ -98,7 +130,8 @@ describe('where a citation leads', () => {
       'http://localhost:3000/watch/s1?t=61',
     ],
     ['also where it has no seconds', null, 'article', null, 'http://localhost:3000/watch/s1'],
-  ])('%s', (_what, url, kind, second, expected) => {
+    ['an article of ours with seconds opens there too', null, 'article', 5, 'http://localhost:3000/watch/s1?t=5'],
+  ] as const)('%s', (_what, url, kind, second, expected) => {
     expect(citationUrl({ id: 's1', url, kind }, second, web)).toBe(expected);
   });
 });

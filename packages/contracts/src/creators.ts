@@ -123,6 +123,8 @@ export const searchAnswer = z.object({ passages: z.array(passageSchema) });
 export const retrievedPassageSchema = passageSchema.extend({
   /** The source's own address, null when it has none. */
   source_url: z.string().nullable(),
+  /** Of the source. A retrieval service of an earlier version does not say it. */
+  kind: z.enum(sourceKinds).default('video'),
   segments: z.array(segmentSchema.extend({ offset: z.number().int() })),
   /** Cosine of query and passage, -1 to 1; null when the vectors could not be used. */
   similarity: z.number().nullable(),
@@ -143,12 +145,14 @@ export const retrievalSearchAnswer = z.object({
   index: z.enum(['embedded', 'weaviate', 'full_text']),
 });
 
+const youTubeHost = /^(?:[a-z0-9-]+\.)*(?:youtube\.com|youtu\.be|youtube-nocookie\.com)$/;
+
 /**
  * Where a citation leads: YouTube addresses get `t=` seconds, other media `#t=`, an article its own address, and a source without an
  * address our page that shows its transcript at the quote.
  */
 export function citationUrl(
-  source: { id: string; url: string | null; kind: string },
+  source: { id: string; url: string | null; kind: SourceView['kind'] },
   startSeconds: number | null,
   publicWebUrl: string,
 ): string {
@@ -158,11 +162,18 @@ export function citationUrl(
   }
   if (second === null) return source.url;
   const url = new URL(source.url);
-  if (/(^|\.)(youtube\.com|youtu\.be|youtube-nocookie\.com)$/.test(url.hostname)) {
-    url.searchParams.set('t', `${second}s`);
-    return url.toString();
-  }
+  if (youTubeHost.test(url.hostname)) return youTubeUrl(url, second);
   if (source.kind === 'article') return source.url;
   url.hash = `t=${second}`;
   return url.toString();
+}
+
+/** The page of a YouTube video at a second. An address for embedding knows no `t=`; another place named in the address gives way. */
+function youTubeUrl(url: URL, second: number): string {
+  const embedded = /^\/(?:embed|v)\/([\w-]+)/.exec(url.pathname)?.[1];
+  const page = embedded === undefined ? new URL(url) : new URL(`https://www.youtube.com/watch?v=${embedded}`);
+  page.hash = '';
+  for (const name of ['start', 'time_continue']) page.searchParams.delete(name);
+  page.searchParams.set('t', `${second}s`);
+  return page.toString();
 }

@@ -16,6 +16,7 @@ function passage(segments: RetrievedPassage['segments'], seconds: [number | null
     end_seconds: seconds[1],
     score: 1,
     similarity: null,
+    kind: 'video',
     segments,
   };
 }

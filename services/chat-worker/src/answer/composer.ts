@@ -82,7 +82,7 @@ export class Composer implements ReplyListener {
     const passage = this.options.passages[passageIndex];
     if (!passage?.text.includes(quote)) return;
     const { start, end } = quoteSeconds(passage, quote);
-    const source = { id: passage.source_id, url: passage.source_url, kind: start === null ? 'article' : 'video' };
+    const source = { id: passage.source_id, url: passage.source_url, kind: passage.kind };
     const citation: Citation = {
       source_id: passage.source_id,
       title: passage.title,

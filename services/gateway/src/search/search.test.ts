@@ -22,6 +22,7 @@ const passage: RetrievedPassage = {
   end_seconds: 5,
   score: 0.9,
   source_url: 'https://example.org/',
+  kind: 'podcast',
   segments: [{ text: 'Flour and water.', offset: 0 }],
   similarity: 0.7,
 };

@@ -67,7 +67,11 @@ describe('internal routes', () => {
     expect(response.headers.get('x-request-id')).toBe('test-1');
     const answer = retrievalSearchAnswer.parse(await response.json());
     expect(answer).toMatchObject({ index: 'embedded', sources_searched: 1 });
-    expect(answer.passages[0]?.text).toBe('Bread\n\nRye flour drinks more water than wheat flour does.');
+    expect(answer.passages[0]).toMatchObject({
+      text: 'Bread\n\nRye flour drinks more water than wheat flour does.',
+      kind: 'article',
+      url: `http://localhost:3000/watch/${source.source_id}`,
+    });
   });
 
   test('answer an unknown creator with nothing', async () => {

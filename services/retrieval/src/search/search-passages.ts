@@ -106,6 +106,7 @@ function joinHits(hits: IndexHit[], rows: PassageRow[], publicWebUrl: string): R
         title: row.source_title,
         url: citationUrl(source, row.start_seconds, publicWebUrl),
         source_url: row.source_url,
+        kind: row.source_kind,
         text: row.text,
         start_seconds: row.start_seconds,
         end_seconds: row.end_seconds,
