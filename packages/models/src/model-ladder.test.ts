@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { defaultGeminiModel } from './gemini-model.js';
 import { makeModelLadder } from './model-ladder.js';
 
 describe('the model ladder', () => {
@@ -16,6 +18,11 @@ describe('the model ladder', () => {
       'openai/m',
       'builtin/extractive-1',
     ]);
+  });
+
+  it('takes the Gemini model that .env.example names where none is chosen', () => {
+    const example = readFileSync(new URL('../../../.env.example', import.meta.url), 'utf8');
+    expect(/^GEMINI_MODEL=(\S+)/m.exec(example)?.[1]).toBe(defaultGeminiModel);
   });
 
   it('follows the order it is told, each rung once', () => {
