@@ -6,6 +6,8 @@ export interface ClaimedTurn extends TurnRow {
   creator_name: string;
   creator_persona: string;
   creator_language: string;
+  /** What the creator knew when the turn was claimed. */
+  knowledge_version: number;
   /** Deadline passed before the claim: settle as failed, ask no model. */
   expired: boolean;
   /** Milliseconds until `not_before`; 0 when it may run now. */
@@ -37,7 +39,8 @@ export function makeTurnRunRepository(pool: PgPool) {
            SELECT *, ceil(extract(epoch FROM not_before - now()) * 1000)::int AS wait_ms FROM turns
            WHERE tenant_id = $1 AND id = $2 AND state = 'offered' AND not_before > now()
          )
-         SELECT t.*, t.deadline_at <= now() AS expired, c.name AS creator_name, c.persona AS creator_persona, c.language AS creator_language
+         SELECT t.*, t.deadline_at <= now() AS expired, c.name AS creator_name, c.persona AS creator_persona, c.language AS creator_language,
+                c.knowledge_version
          FROM (SELECT * FROM claimed UNION ALL SELECT * FROM held) t
          JOIN creators c ON c.tenant_id = t.tenant_id AND c.id = t.creator_id`,
         [tenant_id, turn_id],

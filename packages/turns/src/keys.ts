@@ -41,6 +41,12 @@ export const keys = {
   /** Passages found for a query: by creator and knowledge version. */
   context: (tenantId: string, creatorId: string, version: number, queryHash: string) =>
     `${keyPrefix}:${tenantId}:context:${creatorId}:${version}:${queryHash}`,
+  /** Sorted set of the keys `context`; score = end of the entry, ms. Bounds how many there are. */
+  contexts: () => `${keyPrefix}:contexts`,
+  /** Hash: ids of the workers that live, each with how often it was looked for in vain. */
+  workers: () => `${keyPrefix}:workers`,
+  /** Held by the worker that looks after the others in this second. */
+  workerWatch: () => `${keyPrefix}:worker-watch`,
   /** Set once a Redis has been filled from Postgres: gone after a wipe. */
   rebuilt: () => `${keyPrefix}:rebuilt`,
   /** Channel: a turn was accepted in a conversation; every device of its sessions shows it. */

@@ -60,6 +60,22 @@ describe('a worker with a Gemini model', () => {
     });
   });
 
+  test('asks retrieval once for a hot question, and again as soon as the creator’s sources have changed', async () => {
+    const asked = () => world.retrieval.searches.length;
+    await (await world.send('What settles memories?')).ended();
+    const before = asked();
+    await waitFor(async () => (await world.redis.keys('*:context:*')).length > 0);
+    for (const message of ['What settles memories?', 'what settles  memories']) {
+      const events = await (await world.send(message)).ended();
+      expect(events.at(-1)).toMatchObject({ type: 'completed', reply: { grounded: true } });
+      expect(events.find((event) => event.type === 'started')).toMatchObject({ sources: 48 });
+    }
+    expect(asked()).toBe(before);
+    await world.testDatabase.query('UPDATE creators SET knowledge_version = knowledge_version + 1');
+    await (await world.send('What settles memories?')).ended();
+    expect(asked()).toBe(before + 1);
+  });
+
   test('answers without grounding while retrieval is down', async () => {
     world.retrieval.behave({ status: 503 });
     gemini.next({ reply: 'I cannot look that up right now.' });

@@ -25,7 +25,15 @@ describe('the worker’s settings', () => {
     expect(readConfig({ ...least, MODEL_RPM: 'gemini=60, openai=500' }).MODEL_RPM).toEqual({ gemini: 60, openai: 500 });
   });
 
+  test('contexts are kept for an hour unless told otherwise, and not at all without the cache', () => {
+    const keptMs = (env: Record<string, string>) => readConfig({ ...least, ...env }).contextCacheMs;
+    expect(keptMs({})).toBe(3_600_000);
+    expect(keptMs({ CONTEXT_CACHE_TTL: '60' })).toBe(60_000);
+    expect(keptMs({ CONTEXT_CACHE_TTL: '60', CACHE_ENABLED: 'false' })).toBe(0);
+  });
+
   test.each([
+    ['CONTEXT_CACHE_TTL', '-1'],
     ['MODEL_RPM', 'fast'],
     ['MODEL_LADDER', 'claude'],
     ['MODEL_LADDER', 'gemini'],

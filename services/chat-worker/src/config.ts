@@ -3,6 +3,7 @@ import {
   ConfigError,
   commonEnv,
   databaseUrl,
+  flag,
   integer,
   list,
   parseEnv,
@@ -43,6 +44,8 @@ const shape = {
   RETRIEVAL_URL: url.default('http://127.0.0.1:8010'),
   RETRIEVAL_TOKEN: z.string().min(1, 'must be the token the retrieval service knows'),
   RETRIEVAL_TIMEOUT_MS: integer(50, 30_000).default(2_500),
+  CACHE_ENABLED: flag.default(true),
+  CONTEXT_CACHE_TTL: integer(0, 86_400).default(3_600),
   PUBLIC_WEB_URL: url.default('http://localhost:3000'),
   GOOGLE_API_KEY: z.string().optional(),
   GEMINI_MODEL: z.string().optional(),
@@ -72,6 +75,8 @@ export function readConfig(env: Record<string, string | undefined>) {
     redisUrl: redisUrl(parsed),
     /** This process's share of the fleet's connections. */
     poolMax: Math.max(4, Math.floor(parsed.DB_POOL_MAX / parsed.FLEET_PROCESSES)),
+    /** 0: contexts are not kept. */
+    contextCacheMs: parsed.CACHE_ENABLED ? parsed.CONTEXT_CACHE_TTL * 1_000 : 0,
     ladder: ladderOf(parsed),
   });
 }

@@ -32,6 +32,8 @@ import { makeProviderQuota } from './model/provider-quota.js';
 import { makeReplyLadder } from './model/reply-ladder.js';
 import { makeChatConsumer } from './queue/chat-consumer.js';
 import { drain } from './queue/drain.js';
+import { makeContextCache } from './retrieval/context-cache.js';
+import { makeContextFinder } from './retrieval/context-finder.js';
 import { makeRetrievalClient } from './retrieval/retrieval-client.js';
 import { RunGate } from './runs/run-gate.js';
 import { makeRunningJobs } from './runs/running-jobs.js';
@@ -99,8 +101,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
   const running = makeRunningJobs({ repository, logger, metrics, lockMs: queues.chat.lockMs });
   lifecycle.onClose('running jobs', () => running.close());
 
-  const answer = makeAnswerer({
-    repository,
+  const findContext = makeContextFinder({
     retrieval: makeRetrievalClient({
       url: config.RETRIEVAL_URL,
       token: config.RETRIEVAL_TOKEN,
@@ -108,6 +109,12 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
       breaker: retrievalBreaker,
       logger,
     }),
+    cache: config.contextCacheMs > 0 ? makeContextCache({ redis, ttlMs: config.contextCacheMs, logger }) : null,
+    metrics,
+  });
+  const answer = makeAnswerer({
+    repository,
+    findContext,
     ladder: makeReplyLadder({
       ladder: config.ladder,
       breakers: modelBreakers,

@@ -2,7 +2,7 @@ import { type HistoryLine, type ModelUsage, makeRetrievalQuery } from '@sidestag
 import { type Metrics, withRetry } from '@sidestage/runtime';
 import type { ClaimedTurn, TurnRunRepository } from '@sidestage/store';
 import type { ReplyLadder } from '../model/reply-ladder.js';
-import type { RetrievalClient } from '../retrieval/retrieval-client.js';
+import type { ContextFinder } from '../retrieval/context-finder.js';
 import { type Composed, Composer, modelName } from './composer.js';
 import type { ReplyStream } from './reply-stream.js';
 
@@ -27,14 +27,14 @@ export type Answer =
 
 export interface AnswererOptions {
   repository: Pick<TurnRunRepository, 'history'>;
-  retrieval: RetrievalClient;
+  findContext: ContextFinder;
   ladder: ReplyLadder;
   publicWebUrl: string;
   metrics: Metrics;
 }
 
 /** Answers one claimed turn: the conversation so far, the creator's passages, the models. Rejects with the abort's reason, or Postgres's error. */
-export function makeAnswerer({ repository, retrieval, ladder, publicWebUrl, metrics }: AnswererOptions) {
+export function makeAnswerer({ repository, findContext, ladder, publicWebUrl, metrics }: AnswererOptions) {
   return async function answer(
     turn: ClaimedTurn,
     stream: ReplyStream,
@@ -43,10 +43,11 @@ export function makeAnswerer({ repository, retrieval, ladder, publicWebUrl, metr
   ): Promise<Answer> {
     const exchanges = await withRetry(() => repository.history(turn, historyExchanges), { signal });
     const history = historyLines(exchanges);
-    const found = await retrieval.search(
+    const found = await findContext(
       {
         tenant_id: turn.tenant_id,
         creator_id: turn.creator_id,
+        knowledge_version: turn.knowledge_version,
         query: makeRetrievalQuery(history, turn.message).slice(0, queryCharacters).toWellFormed(),
         limit: passagesAsked,
       },

@@ -5,6 +5,8 @@ export interface Found {
   passages: RetrievedPassage[];
   /** Ready sources that were looked through. */
   sources: number;
+  /** Only words were searched: the question could not be embedded. */
+  partial?: boolean;
 }
 
 export interface RetrievalQuery {
@@ -54,8 +56,8 @@ export function makeRetrievalClient(options: RetrievalClientOptions) {
       await response.body?.cancel();
       throw new Error(`retrieval answered ${response.status}`);
     }
-    const { passages, sources_searched } = retrievalSearchAnswer.parse(await response.json());
-    return { passages, sources: sources_searched };
+    const { passages, sources_searched, index } = retrievalSearchAnswer.parse(await response.json());
+    return { passages, sources: sources_searched, partial: index === 'full_text' };
   }
 
   async function askTwice(query: RetrievalQuery, trace: SearchTrace, signal: AbortSignal): Promise<Found> {
