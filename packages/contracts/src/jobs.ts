@@ -31,7 +31,8 @@ export const queues = {
     attempts: 5,
     backoffMs: { first: 500, max: 30_000, jitter: 0.5 },
     lockMs: 5_000,
-    stalledCheckMs: 2_500,
+    /** One short script a second in the whole fleet; how soon jobs of a worker known to be dead begin again hangs on it. */
+    stalledCheckMs: 1_000,
     maxStalledCount: 20,
   },
   ingest: {

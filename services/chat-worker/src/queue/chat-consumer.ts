@@ -4,6 +4,7 @@ import { queuePrefix } from '@sidestage/turns';
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { RunningJobs } from '../runs/running-jobs.js';
 import type { TurnRunner } from '../runs/turn-runner.js';
+import { makeDeathWatch } from './death-watch.js';
 
 export interface ChatConsumerOptions {
   redisUrl: string;
@@ -62,6 +63,12 @@ export function makeChatConsumer({ redisUrl, concurrency, run, running, logger }
     maxStalledCount,
     runRetryDelay: retryMs,
   });
+  const deathWatch = makeDeathWatch({
+    redisUrl,
+    workerId: worker.id,
+    queueKey: `${queuePrefix}:${name}`,
+    logger,
+  });
   worker.on('error', (error) => logger.debug({ err: error }, 'chat worker'));
   worker.on('failed', (job, error) => logger.warn({ err: error, turn_id: job?.id }, 'job failed'));
   worker.on('stalled', (jobId) => logger.warn({ turn_id: jobId }, 'job of a worker that is gone, put back'));
@@ -84,7 +91,7 @@ export function makeChatConsumer({ redisUrl, concurrency, run, running, logger }
         worker.close(true).catch(() => undefined),
         new Promise((resolve) => setTimeout(resolve, closeMs).unref()),
       ]);
-      await closeRedis(redis);
+      await Promise.all([deathWatch.close(), closeRedis(redis)]);
     },
   };
 }

@@ -1,0 +1,110 @@
+import { closeRedis, type Logger, makeRedis } from '@sidestage/runtime';
+import { keys } from '@sidestage/turns';
+
+export interface DeathWatchOptions {
+  redisUrl: string;
+  /** BullMQ's id of this worker: the tokens of its jobs' locks begin with it. */
+  workerId: string;
+  /** The queue's keys without their last part, `<prefix>:<queue>`. */
+  queueKey: string;
+  logger: Logger;
+  lookMs?: number;
+}
+
+/** Looks that must miss a worker before it counts as dead: one alone may fall between two connections of a living one. */
+const missesOfDeath = 2;
+/** After Redis was away everybody gets so many looks' time to be back. */
+const looksToSettle = 3;
+const connectionName = (workerId: string) => `sidestage-worker:${workerId}`;
+
+/**
+ * Takes the locks off the jobs of a dead worker and marks them for BullMQ's next stalled check, which puts them back in the line.
+ * KEYS active, stalled · ARGV queue key, worker id · gives the number of jobs
+ */
+const releaseLua = `
+local released = 0
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local lock = ARGV[1] .. ':' .. id .. ':lock'
+  local token = redis.call('GET', lock)
+  if token and string.sub(token, 1, #ARGV[2] + 1) == ARGV[2] .. ':' then
+    redis.call('DEL', lock)
+    redis.call('SADD', KEYS[2], id)
+    released = released + 1
+  end
+end
+return released
+`;
+
+/**
+ * Notices workers that died by what the kernel does first when a process ends: it closes its connections. Every worker holds one that
+ * carries its name, and one worker a second looks which names are gone. So a killed worker's turns begin again after 2 to 3 s, where waiting
+ * for its locks to run out takes 5 to 6. A worker that is cut off without its connection being closed is left to the locks; one that
+ * is wrongly taken for dead loses its locks and stops itself, and the fence in Postgres refuses what it still writes.
+ */
+export function makeDeathWatch({ redisUrl, workerId, queueKey, logger, lookMs = 1_000 }: DeathWatchOptions) {
+  const redis = makeRedis(redisUrl, 'request', logger);
+  const settleMs = looksToSettle * lookMs;
+  /** No look before this (monotonic ms): whoever lost Redis has to assume that the others did too. */
+  let quietUntil = 0;
+  let named = false;
+  let refused = false;
+
+  /** The name first: a known worker whose connection has none looks dead. */
+  async function register(): Promise<void> {
+    await redis.client('SETNAME', connectionName(workerId));
+    await redis.hset(keys.workers(), workerId, 0);
+    named = true;
+  }
+  redis.on('close', () => {
+    named = false;
+    quietUntil = performance.now() + settleMs;
+  });
+
+  async function bury(gone: string): Promise<void> {
+    const jobs = await redis.eval(releaseLua, 2, `${queueKey}:active`, `${queueKey}:stalled`, queueKey, gone);
+    await redis.hdel(keys.workers(), gone);
+    logger.warn({ worker: gone, jobs }, 'a worker is gone, its jobs go back in the line');
+  }
+
+  /** A worker that starts beside a Redis that was just restarted has seen no outage. */
+  async function serverUpMs(): Promise<number> {
+    return Number((await redis.info('server')).match(/uptime_in_seconds:(\d+)/)?.[1] ?? 0) * 1_000;
+  }
+
+  async function look(): Promise<void> {
+    if (refused || redis.status !== 'ready') return;
+    if (!named) await register();
+    if (performance.now() < quietUntil) return;
+    // A wiped Redis has forgotten everybody.
+    await redis.hsetnx(keys.workers(), workerId, 0);
+    if ((await redis.set(keys.workerWatch(), workerId, 'PX', Math.ceil(lookMs * 0.9), 'NX')) === null) return;
+    const [known, clients] = await Promise.all([redis.hgetall(keys.workers()), redis.client('LIST')]);
+    const names = new Set(String(clients).match(/(?<= name=)\S+/g));
+    for (const [id, misses] of Object.entries(known)) {
+      const missed = names.has(connectionName(id)) ? 0 : Number(misses) + 1;
+      if (missed >= missesOfDeath && (await serverUpMs()) > settleMs) await bury(id);
+      else if (missed !== Number(misses)) await redis.hset(keys.workers(), id, missed);
+    }
+  }
+
+  async function tryLook(): Promise<void> {
+    try {
+      await look();
+    } catch (error) {
+      refused = error instanceof Error && /NOPERM|unknown command/.test(error.message);
+      if (refused) logger.warn({ err: error }, 'this Redis shows no clients: dead workers are noticed by their locks');
+      else logger.debug({ err: error }, 'no look at the workers, tried again');
+    }
+  }
+  redis.on('ready', () => void tryLook());
+  const timer = setInterval(() => void tryLook(), lookMs);
+
+  return {
+    /** Says farewell: what this worker held is given back already. */
+    async close(): Promise<void> {
+      clearInterval(timer);
+      await redis.hdel(keys.workers(), workerId).catch(() => undefined);
+      await closeRedis(redis);
+    },
+  };
+}
