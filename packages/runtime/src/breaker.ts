@@ -1,6 +1,7 @@
 import CircuitBreaker from 'opossum';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
+import { makeProbeLoop, type RecoveryProbe } from './recovery-probe.js';
 
 export interface BreakerOptions {
   /** `dependency` label of ai_chat_breaker_state. */
@@ -11,6 +12,8 @@ export interface BreakerOptions {
   resetMs: number;
   /** Calls in the rolling 10 s below which it never opens. opossum's default of 0 opens on the first error. */
   volumeThreshold?: number;
+  /** While it is open: asked now and then, and an answer lets one trial call through before `resetMs` have passed. Absent: only time does. */
+  probe?: RecoveryProbe;
   logger: Logger;
   metrics: Metrics;
 }
@@ -50,23 +53,57 @@ export function makeBreaker(options: BreakerOptions): Breaker {
   });
   const gauge = (value: number) => options.metrics.breakerState.set({ dependency: options.name }, value);
   gauge(0);
+  /** The probe was answered: the next call is the trial. */
+  let answered = false;
+  const probing = options.probe
+    ? makeProbeLoop(options.probe, () => {
+        answered = true;
+        gauge(1);
+      })
+    : null;
+  const recovered = () => {
+    answered = false;
+    probing?.stop();
+  };
   breaker.on('open', () => {
     gauge(2);
+    probing?.start();
     options.logger.warn({ dependency: options.name, reset_ms: options.resetMs }, 'breaker opened');
   });
-  breaker.on('halfOpen', () => gauge(1));
+  breaker.on('halfOpen', () => {
+    recovered();
+    gauge(1);
+  });
   breaker.on('close', () => {
+    recovered();
     gauge(0);
     options.logger.info({ dependency: options.name }, 'breaker closed');
   });
 
-  const state = (): Breaker['state'] => (breaker.opened ? 'open' : breaker.halfOpen ? 'half_open' : 'closed');
+  const state = (): Breaker['state'] =>
+    breaker.opened && !answered ? 'open' : breaker.closed ? 'closed' : 'half_open';
+
+  /** opossum cannot be told to half-open: the trial runs beside it and closes it when it succeeds. */
+  async function earlyTrial<T>(call: () => Promise<T>): Promise<T> {
+    answered = false;
+    gauge(2);
+    try {
+      const value = await withDeadline(call, trialDeadlineMs);
+      breaker.close();
+      return value;
+    } catch (error) {
+      if (breaker.opened) probing?.start();
+      throw error;
+    }
+  }
+
   return {
     name: options.name,
     get state() {
       return state();
     },
     async run<T>(call: () => Promise<T>, neutral: (error: unknown) => boolean = () => false): Promise<T> {
+      if (breaker.opened && answered) return earlyTrial(call);
       if (breaker.opened) throw new BreakerOpenError(options.name);
       const trial = breaker.halfOpen;
       // opossum counts a filtered error as a success, which would close a half-open breaker: outside a trial a neutral error passes as a
@@ -90,7 +127,10 @@ export function makeBreaker(options: BreakerOptions): Breaker {
       if (!outcome.ok) throw outcome.error;
       return outcome.value;
     },
-    close: () => breaker.shutdown(),
+    close: () => {
+      probing?.stop();
+      breaker.shutdown();
+    },
   };
 }
 

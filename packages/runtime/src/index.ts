@@ -9,4 +9,5 @@ export * from './logger.js';
 export * from './metrics.js';
 export * from './postgres.js';
 export * from './read-through.js';
+export * from './recovery-probe.js';
 export * from './redis.js';

@@ -134,6 +134,87 @@ describe('the breaker', () => {
     expect(breaker.state).toBe('open');
     breaker.close();
   });
+
+  /** A breaker that would stay open for an hour, with a probe. */
+  function makeProbed() {
+    const service = { up: false, probes: 0 };
+    const breaker = makeBreaker({
+      name: 'x',
+      errorPercent: 50,
+      resetMs: 3_600_000,
+      volumeThreshold: 2,
+      probe: {
+        everyMs: 5,
+        ask: async () => {
+          service.probes += 1;
+          if (!service.up) throw new Error('down');
+        },
+      },
+      logger,
+      metrics: makeMetrics('test'),
+    });
+    const open = async () => {
+      for (let call = 0; call < 3; call++) await breaker.run(fail).catch(() => undefined);
+      expect(breaker.state).toBe('open');
+    };
+    const until = async (condition: () => boolean) => {
+      while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    return { service, breaker, open, until };
+  }
+
+  it('asks a probe while it is open, never while it is closed, and lets one call through when it is answered', async () => {
+    const { service, breaker, open, until } = makeProbed();
+    expect(await breaker.run(async () => 1)).toBe(1);
+    expect(service.probes).toBe(0);
+    await open();
+    await until(() => service.probes >= 3);
+    expect(breaker.state).toBe('open');
+    await expect(breaker.run(async () => 1)).rejects.toBeInstanceOf(BreakerOpenError);
+    service.up = true;
+    await until(() => breaker.state === 'half_open');
+    const asked = service.probes;
+    let finish: (value: number) => void = () => {};
+    const trial = breaker.run(() => new Promise<number>((resolve) => (finish = resolve)));
+    await expect(breaker.run(async () => 2)).rejects.toBeInstanceOf(BreakerOpenError);
+    finish(7);
+    expect(await trial).toBe(7);
+    expect(breaker.state).toBe('closed');
+    expect(await breaker.run(async () => 3)).toBe(3);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(service.probes).toBe(asked);
+    breaker.close();
+  });
+
+  it('stays open when the trial fails although the probe is answered, and tries again with the next answer', async () => {
+    const { service, breaker, open, until } = makeProbed();
+    await open();
+    service.up = true;
+    for (const error of ['still failing', 'the caller left']) {
+      await until(() => breaker.state === 'half_open');
+      await expect(
+        breaker.run(
+          () => Promise.reject(new Error(error)),
+          () => true,
+        ),
+      ).rejects.toThrow(error);
+      expect(breaker.state).toBe('open');
+    }
+    await until(() => breaker.state === 'half_open');
+    expect(await breaker.run(async () => 'back')).toBe('back');
+    expect(breaker.state).toBe('closed');
+    breaker.close();
+  });
+
+  it('asks nothing more once it is closed for good', async () => {
+    const { service, breaker, open, until } = makeProbed();
+    await open();
+    await until(() => service.probes > 0);
+    breaker.close();
+    const { probes } = service;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(service.probes - probes).toBeLessThanOrEqual(1);
+  });
 });
 
 describe('backoff', () => {

@@ -120,6 +120,27 @@ describe('when a part dies', () => {
     expect((await turn.ended()).at(-1)).toMatchObject({ type: 'completed', reply: { grounded: false } });
   });
 
+  test('a retrieval service that comes back is asked again at once, not when the breaker’s time is over', async () => {
+    gemini.behave({ reply: words });
+    await world.startWorker(settings({ BREAKER_RESET_MS: '3600000', RETRIEVAL_TIMEOUT_MS: '300' }));
+    const ask = async (message: string) => (await (await world.send(message)).ended()).at(-1);
+    world.retrieval.behave({ hang: true });
+    const outage = Array.from({ length: 8 }, (_, index) => ask(`while it hangs ${index}`));
+    for (const end of await Promise.all(outage)) expect(end).toMatchObject({ reply: { grounded: false } });
+    const asked = world.retrieval.searches.length;
+    expect(await ask('while the breaker is open')).toMatchObject({ reply: { grounded: false } });
+    expect(world.retrieval.searches).toHaveLength(asked);
+    world.retrieval.behave({});
+    let tries = 0;
+    const grounded = async () => {
+      tries += 1;
+      const end = await ask(`after it is back ${tries}`);
+      return end?.type === 'completed' && end.reply.grounded;
+    };
+    await waitFor(grounded, { timeoutMs: 20_000, what: 'a grounded reply' });
+    expect(await ask('and from then on')).toMatchObject({ reply: { grounded: true } });
+  });
+
   test('an old claim can neither say nor store anything once a newer one speaks', async () => {
     const turn = await world.send('Fenced', { offer: false });
     const say = (epoch: number, text: string) =>

@@ -13,6 +13,7 @@ import {
   makeLogger,
   makeMetrics,
   makeRedis,
+  type RecoveryProbe,
 } from '@sidestage/runtime';
 import {
   makeDatabase,
@@ -34,7 +35,7 @@ import { makeChatConsumer } from './queue/chat-consumer.js';
 import { drain } from './queue/drain.js';
 import { makeContextCache } from './retrieval/context-cache.js';
 import { makeContextFinder } from './retrieval/context-finder.js';
-import { makeRetrievalClient } from './retrieval/retrieval-client.js';
+import { makeRetrievalClient, retrievalProbe } from './retrieval/retrieval-client.js';
 import { RunGate } from './runs/run-gate.js';
 import { makeRunningJobs } from './runs/running-jobs.js';
 import { makeTurnRunner } from './runs/turn-runner.js';
@@ -67,9 +68,10 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
   const dispatcher = makeDispatcher({ redisUrl: config.redisUrl, logger });
   lifecycle.onClose('dispatcher', () => dispatcher.close());
 
-  const breakerOf = (name: string): Breaker => {
+  const breakerOf = (name: string, probe?: RecoveryProbe): Breaker => {
     const breaker = makeBreaker({
       name,
+      ...(probe && { probe }),
       errorPercent: config.BREAKER_ERROR_PERCENT,
       resetMs: config.BREAKER_RESET_MS,
       logger,
@@ -81,7 +83,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
   const modelBreakers = new Map<ModelProvider, Breaker>(
     config.ladder.map(({ provider }) => [provider, breakerOf(`model:${provider}`)]),
   );
-  const retrievalBreaker = breakerOf('retrieval');
+  const retrievalBreaker = breakerOf('retrieval', retrievalProbe(config.RETRIEVAL_URL));
 
   const repository = makeTurnRunRepository(database.engine);
   const writer = makeReplyWriter({ redis });

@@ -1,5 +1,5 @@
 import { type RetrievedPassage, retrievalSearchAnswer } from '@sidestage/contracts';
-import { type Breaker, BreakerOpenError, type Logger } from '@sidestage/runtime';
+import { type Breaker, BreakerOpenError, type Logger, type RecoveryProbe } from '@sidestage/runtime';
 
 export interface Found {
   passages: RetrievedPassage[];
@@ -90,3 +90,16 @@ export function makeRetrievalClient(options: RetrievalClientOptions) {
   };
 }
 export type RetrievalClient = ReturnType<typeof makeRetrievalClient>;
+
+/** Whether the service is there again, for its breaker: models cost money and are never asked so, this route costs nothing. */
+export function retrievalProbe(url: string): RecoveryProbe {
+  const address = new URL('/health/ready', url);
+  return {
+    everyMs: 1_500,
+    async ask(signal) {
+      const response = await fetch(address, { signal });
+      await response.body?.cancel();
+      if (!response.ok) throw new Error(`retrieval is not ready: ${response.status}`);
+    },
+  };
+}
