@@ -197,6 +197,11 @@ export function makeIngestionRepository(pool: PgPool) {
         return true;
       });
     },
+
+    /** What a search of the creator finds has changed, though nothing in Postgres has: an index outside it has caught up. */
+    async knowledgeMoved({ tenant_id, creator_id }: { tenant_id: string; creator_id: string }): Promise<void> {
+      await countKnowledgeUp(pool, tenant_id, creator_id);
+    },
   };
 }
 export type IngestionRepository = ReturnType<typeof makeIngestionRepository>;
@@ -224,7 +229,7 @@ async function forget(client: PgClient, source: SourceRef): Promise<void> {
   await client.query('DELETE FROM segments WHERE tenant_id = $1 AND source_id = $2', values);
 }
 
-async function countKnowledgeUp(client: PgClient, tenantId: string, creatorId: string): Promise<void> {
+async function countKnowledgeUp(client: Pick<PgPool, 'query'>, tenantId: string, creatorId: string): Promise<void> {
   await client.query('UPDATE creators SET knowledge_version = knowledge_version + 1 WHERE tenant_id = $1 AND id = $2', [
     tenantId,
     creatorId,

@@ -93,11 +93,15 @@ async function rebuildCreator(options: RebuildOptions, creator: CreatorRef): Pro
   return sources.length;
 }
 
-/** Puts a source as it stands in Postgres into every index. */
+/**
+ * Puts a source as it stands in Postgres into every index. An index outside Postgres is behind until then, so the knowledge counts up once more:
+ * what was found meanwhile is not used from a cache.
+ */
 export async function putSource(
-  options: Pick<RebuildOptions, 'passages' | 'embeddings' | 'indexes'>,
+  options: Pick<RebuildOptions, 'ingestion' | 'passages' | 'embeddings' | 'indexes'>,
   source: Omit<IndexedSource, 'passages'>,
 ): Promise<void> {
   const passages = await options.passages.indexed(source, modelId(options.embeddings));
   for (const index of options.indexes) await index.put({ ...source, passages });
+  if (options.indexes.some(({ kind }) => kind !== 'embedded')) await options.ingestion.knowledgeMoved(source);
 }

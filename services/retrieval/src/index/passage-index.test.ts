@@ -238,12 +238,23 @@ withWeaviate('beside a Weaviate that fails', () => {
     const put = (source: Parameters<typeof putSource>[1]) => putSource({ ...road.parts, indexes: [weaviate] }, source);
     const settle = () => reconcile({ store: weaviate.store, passages: road.parts.passages, put });
     const stored = async () => (await weaviate.store.sets(creator.tenant_id)).map(({ source_id }) => source_id);
+    const knowledge = async () =>
+      (
+        await database.query<{ knowledge_version: number }>('SELECT knowledge_version FROM creators WHERE id = $1', [
+          creator.creator_id,
+        ])
+      )[0]?.knowledge_version ?? 0;
+    const before = await knowledge();
     await settle();
+    // What was found while it was behind is not used from a cache any more.
+    expect(await knowledge()).toBe(before + 2);
     expect((await stored()).toSorted()).toEqual([kept.source_id, gone.source_id].toSorted());
     await deleteSource(database, gone);
     expect((await settle()).removed).toBe(1);
     expect(await stored()).toEqual([kept.source_id]);
+    const settled = await knowledge();
     expect(await settle()).toEqual({ put: 0, removed: 0 });
+    expect(await knowledge()).toBe(settled);
     await weaviate.close();
   });
 });
