@@ -36,8 +36,6 @@ export const keys = {
   providerMinute: (provider: string) => `${keyPrefix}:provider:${provider}:minute`,
   /** Until when a provider asked for silence (429): ms since the epoch. */
   providerParked: (provider: string) => `${keyPrefix}:provider:${provider}:parked-until`,
-  /** Context of a conversation (history window). */
-  thread: (tenantId: string, conversationId: string) => `${keyPrefix}:${tenantId}:thread:${conversationId}`,
   /** Passages found for a query: by creator and knowledge version. */
   context: (tenantId: string, creatorId: string, version: number, queryHash: string) =>
     `${keyPrefix}:${tenantId}:context:${creatorId}:${version}:${queryHash}`,

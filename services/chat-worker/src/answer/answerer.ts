@@ -41,7 +41,9 @@ export function makeAnswerer({ repository, findContext, ladder, publicWebUrl, me
     sinceAccepted: () => number,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const exchanges = await withRetry(() => repository.history(turn, historyExchanges), { signal });
+    // A first message has no past to read.
+    const exchanges =
+      turn.ordinal === 1 ? [] : await withRetry(() => repository.history(turn, historyExchanges), { signal });
     const history = historyLines(exchanges);
     const found = await findContext(
       {
