@@ -12,6 +12,7 @@ import { makeId } from './ids.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import { isUnavailable } from './postgres.js';
+import { route } from './routes.js';
 
 /** Requests slower than this are logged as slow. */
 const slowMs = 5_000;
@@ -194,43 +195,56 @@ export function healthRouter(options: HealthOptions): Router {
   const answer = (response: Response, status: number, body: unknown) =>
     response.status(status).set('Cache-Control', 'no-store').json(body);
 
-  router.get('/health', async (_request, response) => {
-    const { dependencies } = await options.details();
-    const status = overall(dependencies);
-    answer(response, status === 'failing' ? 503 : 200, view(status));
+  router.use(['/health/detailed', '/metrics'], privateOnly);
+  route(router, '/health', {
+    get: async (_request, response) => {
+      const { dependencies } = await options.details();
+      const status = overall(dependencies);
+      answer(response, status === 'failing' ? 503 : 200, view(status));
+    },
   });
-  router.get('/health/detailed', privateOnly, async (_request, response) => {
-    const details = await options.details();
-    const status = overall(details.dependencies);
-    answer(response, status === 'failing' ? 503 : 200, { ...view(status), ...details });
+  route(router, '/health/detailed', {
+    get: async (_request, response) => {
+      const details = await options.details();
+      const status = overall(details.dependencies);
+      answer(response, status === 'failing' ? 503 : 200, { ...view(status), ...details });
+    },
   });
-  router.get('/health/live', (_request, response) => {
-    const alive = options.alive?.() ?? true;
-    answer(
-      response,
-      alive === true ? 200 : 503,
-      alive === true ? { status: 'ok' } : { status: 'failing', detail: alive },
-    );
+  route(router, '/health/live', {
+    get: (_request, response) => {
+      const alive = options.alive?.() ?? true;
+      answer(
+        response,
+        alive === true ? 200 : 503,
+        alive === true ? { status: 'ok' } : { status: 'failing', detail: alive },
+      );
+    },
   });
-  router.get('/health/ready', async (_request, response) => {
-    const ready = await options.ready();
-    answer(
-      response,
-      ready === true ? 200 : 503,
-      ready === true ? { status: 'ok' } : { status: 'failing', detail: ready },
-    );
+  route(router, '/health/ready', {
+    get: async (_request, response) => {
+      const ready = await options.ready();
+      answer(
+        response,
+        ready === true ? 200 : 503,
+        ready === true ? { status: 'ok' } : { status: 'failing', detail: ready },
+      );
+    },
   });
-  router.get('/metrics', privateOnly, async (_request, response) => {
-    await options.onScrape?.();
-    response.set('Content-Type', options.metrics.registry.contentType).send(await options.metrics.registry.metrics());
+  route(router, '/metrics', {
+    get: async (_request, response) => {
+      await options.onScrape?.();
+      response.set('Content-Type', options.metrics.registry.contentType).send(await options.metrics.registry.metrics());
+    },
   });
-  router.get('/info', (_request, response) => {
-    answer(response, 200, {
-      service: options.service,
-      version: options.version,
-      node: process.version,
-      ...options.info,
-    });
+  route(router, '/info', {
+    get: (_request, response) => {
+      answer(response, 200, {
+        service: options.service,
+        version: options.version,
+        node: process.version,
+        ...options.info,
+      });
+    },
   });
   return router;
 }

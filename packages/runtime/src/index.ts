@@ -11,3 +11,4 @@ export * from './postgres.js';
 export * from './read-through.js';
 export * from './recovery-probe.js';
 export * from './redis.js';
+export * from './routes.js';

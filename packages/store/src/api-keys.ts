@@ -2,6 +2,7 @@ import type { Tier } from '@sidestage/contracts';
 import { makeId, type PgPool } from '@sidestage/runtime';
 import { recordAudit } from './audit.js';
 import type { Database } from './database.js';
+import { readTimeCursor, toPage } from './pages.js';
 import { recordRevocation } from './revocations.js';
 
 export interface ApiKeyRow {
@@ -49,12 +50,19 @@ export function makeApiKeyRepository(database: Pick<Database, 'engine' | 'asTena
     },
 
     /** Keys in force of a tenant, newest first. */
-    async list(tenantId: string): Promise<ApiKeyRow[]> {
+    list(
+      tenantId: string,
+      query: { limit: number; cursor?: string },
+    ): Promise<{ rows: ApiKeyRow[]; next_cursor: string | null }> {
+      const before = readTimeCursor(query.cursor);
       return database.asTenant(tenantId, async (client) => {
-        const { rows } = await client.query<ApiKeyRow>(
-          `SELECT ${columns} FROM api_keys WHERE revoked_at IS NULL ORDER BY created_at DESC, id DESC`,
+        const { rows } = await client.query<ApiKeyRow & { cursor_at: string }>(
+          `SELECT ${columns}, created_at::text AS cursor_at FROM api_keys
+           WHERE revoked_at IS NULL AND ($1::timestamptz IS NULL OR (created_at, id) < ($1::timestamptz, $2::uuid))
+           ORDER BY created_at DESC, id DESC LIMIT $3`,
+          [before?.at ?? null, before?.id ?? null, query.limit + 1],
         );
-        return rows;
+        return toPage(rows, query.limit);
       });
     },
 

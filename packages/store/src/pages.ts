@@ -7,7 +7,14 @@ export interface TimeCursor {
   id: string;
 }
 
-const timePattern = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:?\d\d)?$/;
+const timePattern = /^(?!0000)(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d{1,6})?[+-](?:0\d|1[0-4])(?::?[0-5]\d)?$/;
+
+/** Whether Postgres would take it: a made-up cursor may name the 31st of February. */
+function isMoment(at: string): boolean {
+  const [, date, clock] = timePattern.exec(at) ?? [];
+  const time = new Date(`${date}T${clock}Z`);
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(`${date}T${clock}`);
+}
 
 function badCursor(): ProblemError {
   return new ProblemError('validation_failed', {
@@ -35,7 +42,7 @@ function decodeCursor(cursor: string): unknown[] {
 export function readTimeCursor(cursor: string | undefined): TimeCursor | null {
   if (cursor === undefined) return null;
   const [at, id] = decodeCursor(cursor);
-  if (typeof at !== 'string' || typeof id !== 'string' || !timePattern.test(at) || !isUuid(id)) throw badCursor();
+  if (typeof at !== 'string' || typeof id !== 'string' || !isMoment(at) || !isUuid(id)) throw badCursor();
   return { at, id };
 }
 

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Logger, type Metrics, notFound, problemHandler, watchRequest } from '@sidestage/runtime';
 import compression from 'compression';
 import cors from 'cors';
@@ -46,11 +46,23 @@ export function makeCors(origins: Origins): Cors {
   });
 }
 
+/** Compresses JSON over 1 KiB, and nothing else: a stream would be held back. Works on plain node requests too. */
+export function makeCompression(): Compress {
+  const compress: unknown = compression({
+    threshold: 1024,
+    filter: (_request, response) => /\bjson\b/.test(String(response.getHeader('Content-Type') ?? '')),
+  });
+  // Its types ask for express's request; its code for node's.
+  return compress as Compress;
+}
+type Compress = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
+
 export interface AppOptions {
   config: Pick<GatewayConfig, 'requestTimeoutMs' | 'concurrencyLimit'>;
   logger: Logger;
   metrics: Metrics;
   cors: Cors;
+  compress: Compress;
   /** Health and documents: answered however busy the gateway is. */
   health: Router[];
   /** Chat; authenticates and reads bodies by itself. */
@@ -80,12 +92,7 @@ export function makeApp(options: AppOptions): Express {
   app.use(boundTime(config.requestTimeoutMs));
   app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } } }));
   app.use(options.cors);
-  app.use(
-    compression({
-      threshold: 1024,
-      filter: (_request, response) => /\bjson\b/.test(String(response.getHeader('Content-Type') ?? '')),
-    }),
-  );
+  app.use(options.compress);
   for (const router of options.health) app.use(router);
   app.use(boundConcurrency(config.concurrencyLimit));
   if (options.chat) app.use(options.chat);

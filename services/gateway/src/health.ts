@@ -1,5 +1,5 @@
 import type { DependencyView } from '@sidestage/contracts';
-import { healthRouter, type Metrics, type PgPool, probe, type Redis } from '@sidestage/runtime';
+import { healthRouter, type Metrics, type PgPool, probe, type Redis, route } from '@sidestage/runtime';
 import type { Database } from '@sidestage/store';
 import type { Dispatcher } from '@sidestage/turns';
 import express, { type Router } from 'express';
@@ -63,26 +63,28 @@ export function gatewayHealth(options: HealthOptions): Router[] {
   });
 
   const older = express.Router();
-  older.get('/api/health', async (_request, response) => {
-    const postgres = await askPostgres();
-    const connected = postgres.status === 'ok';
-    response
-      .status(connected ? 200 : 503)
-      .set('Cache-Control', 'no-store')
-      .json({
-        status: connected ? 'running' : 'failing',
-        database: connected ? 'connected' : 'disconnected',
-        connection_pool: {
-          status: connected ? 'active' : 'failing',
-          min_pool_size: config.pool.fleetMin,
-          max_pool_size: config.pool.fleetMax,
-        },
-        scalability: {
-          max_pool_size: config.pool.fleetMax,
-          concurrent_tasks_limit: config.concurrencyLimit,
-          rate_limit_per_minute: config.defaultPolicy.tiers.enterprise.per_minute,
-        },
-      });
+  route(older, '/api/health', {
+    get: async (_request, response) => {
+      const postgres = await askPostgres();
+      const connected = postgres.status === 'ok';
+      response
+        .status(connected ? 200 : 503)
+        .set('Cache-Control', 'no-store')
+        .json({
+          status: connected ? 'running' : 'failing',
+          database: connected ? 'connected' : 'disconnected',
+          connection_pool: {
+            status: connected ? 'active' : 'failing',
+            min_pool_size: config.pool.fleetMin,
+            max_pool_size: config.pool.fleetMax,
+          },
+          scalability: {
+            max_pool_size: config.pool.fleetMax,
+            concurrent_tasks_limit: config.concurrencyLimit,
+            rate_limit_per_minute: config.defaultPolicy.tiers.enterprise.per_minute,
+          },
+        });
+    },
   });
   return [common, older];
 }

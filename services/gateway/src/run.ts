@@ -20,7 +20,7 @@ import {
   makeReplyWriter,
   makeWaitingLine,
 } from '@sidestage/turns';
-import { makeApp, makeCors } from './app.js';
+import { makeApp, makeCompression, makeCors } from './app.js';
 import { makeChatModule } from './chat/chat-module.js';
 import type { GatewayConfig } from './config.js';
 import { gatewayHealth } from './health.js';
@@ -85,18 +85,21 @@ export async function runGateway(
       draining: () => lifecycle.draining,
     });
     const cors = makeCors(platform.origins);
+    const compress = makeCompression();
     const app = makeApp({
       config,
       logger,
       metrics,
       cors,
+      compress,
       health: [...health, platform.documents],
       chat: chat.router,
       identify: platform.identify,
       routers: platform.routers,
     });
     const server = makeHttpServer((request, response) => {
-      if (chat.isMessage(request)) cors(request, response, () => chat.handle(request, response));
+      if (chat.isMessage(request))
+        cors(request, response, () => compress(request, response, () => chat.handle(request, response)));
       else app(request, response);
     });
     server.on('upgrade', chat.handleUpgrade);

@@ -6,13 +6,13 @@ import {
   registerBody,
   type SessionView,
 } from '@sidestage/contracts';
+import { route } from '@sidestage/runtime';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { z } from 'zod';
 import { type Authenticator, hasCredential } from '../auth/authenticate.js';
 import type { Principal } from '../auth/principal.js';
 import { clientAddress } from '../http/client-address.js';
 import { jsonBody } from '../http/json-body.js';
-import { route } from '../http/routes.js';
 import type { TenantOf } from '../http/tenant-of.js';
 import { type RequestLimits, rateLimitHeaders } from '../limits/request-limits.js';
 import type { Sessions } from './sessions.js';

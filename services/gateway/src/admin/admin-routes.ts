@@ -7,13 +7,12 @@ import {
   policyPatchSchema,
   tenantBody,
 } from '@sidestage/contracts';
-import { isUuid, type PgPool } from '@sidestage/runtime';
+import { isUuid, type PgPool, route } from '@sidestage/runtime';
 import { type ApiKeyRepository, makeApiKey, recordAudit, type TenantRepository } from '@sidestage/store';
 import express, { type Request, type Router } from 'express';
 import type { Invalidations } from '../auth/invalidations.js';
 import { principalWithRole } from '../http/identify.js';
 import { jsonBody } from '../http/json-body.js';
-import { route } from '../http/routes.js';
 
 /** `/api/v1/admin/*`: operators run the whole fleet, so these reach every tenant. */
 export function adminRouter(options: {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ProblemError } from '@sidestage/contracts';
-import type { RequestLimits } from '../limits/request-limits.js';
+import { type RequestLimits, rateLimitHeaders } from '../limits/request-limits.js';
 import type { AccessTokens } from './access-tokens.js';
 import { type KeyLookup, keyHelp } from './key-lookup.js';
 import type { Principal } from './principal.js';
@@ -82,14 +82,19 @@ export function makeAuthenticator(options: AuthenticatorOptions): Authenticator 
     try {
       return await work();
     } catch (error) {
-      if (error instanceof ProblemError && error.status === 401) await limits.countAnonymous(address);
-      throw error;
+      if (!(error instanceof ProblemError) || error.status !== 401) throw error;
+      const headers = rateLimitHeaders('address', await limits.countAnonymous(address));
+      throw new ProblemError(error.code, { ...error.options, headers });
     }
   }
 
   async function authenticate(headers: IncomingHttpHeaders, address: string): Promise<Principal> {
     const principal = await counted(address, async () => verify(readCredential(headers), address));
-    checkTenant(headers, principal);
+    if (namesAnotherTenant(headers, principal))
+      throw new ProblemError('tenant_mismatch', {
+        detail: 'X-Tenant-ID names another tenant than the credential belongs to; leave it out.',
+        headers: rateLimitHeaders('requests', await limits.countPrincipal(principal)),
+      });
     return principal;
   }
 
@@ -122,10 +127,7 @@ function plausibleToken(token: string): string {
   throw new ProblemError('unauthenticated', { detail: `This is neither an access token nor an API key. ${keyHelp}` });
 }
 
-function checkTenant(headers: IncomingHttpHeaders, principal: Principal): void {
+function namesAnotherTenant(headers: IncomingHttpHeaders, principal: Principal): boolean {
   const named = headers['x-tenant-id'];
-  if (named !== undefined && String(named).toLowerCase() !== principal.tenantId)
-    throw new ProblemError('tenant_mismatch', {
-      detail: 'X-Tenant-ID names another tenant than the credential belongs to; leave it out.',
-    });
+  return named !== undefined && String(named).toLowerCase() !== principal.tenantId;
 }

@@ -3,6 +3,11 @@ import { type Accepted, type Problem, ProblemError, type ReplyEvent } from '@sid
 import { sendProblem } from '@sidestage/runtime';
 import { messageLocation, type Turn } from './turn.js';
 
+/** For whatever answer comes; those of the answer itself win. */
+export function setHeaders(response: ServerResponse, headers: Record<string, string>): void {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+}
+
 /** Writes JSON; `headers` beside Content-Type and Cache-Control. */
 export function sendJson(
   response: ServerResponse,

@@ -19,7 +19,13 @@ export interface ChatCreator {
 /** The settings chat reads. */
 export type ChatConfig = Pick<
   GatewayConfig,
-  'redisUrl' | 'concurrencyLimit' | 'maxConnections' | 'requestTimeoutMs' | 'turnDeadlineMs' | 'trustProxyHops'
+  | 'redisUrl'
+  | 'publicWebUrl'
+  | 'concurrencyLimit'
+  | 'maxConnections'
+  | 'requestTimeoutMs'
+  | 'turnDeadlineMs'
+  | 'trustProxyHops'
 >;
 
 export interface ChatDependencies {

@@ -1,18 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { sendProblem, sleep, toProblemError, traceOf, watchRequest } from '@sidestage/runtime';
+import { route, sendProblem, sleep, toProblemError, traceOf, watchRequest } from '@sidestage/runtime';
 import { makeConversationRepository, makeTurnReadRepository, makeTurnRunRepository } from '@sidestage/store';
 import express, { type RequestHandler, type Router } from 'express';
 import type { Principal } from '../auth/principal.js';
 import { clientAddress } from '../http/client-address.js';
-import { route } from '../http/routes.js';
+import { rateLimitHeaders } from '../limits/request-limits.js';
 import { makeConversationFeed } from '../ws/conversation-feed.js';
 import { makeSocketServer } from '../ws/socket-server.js';
 import { makeAnnouncer } from './announce.js';
+import { setHeaders } from './answers.js';
 import { makeCanceller } from './cancel.js';
 import type { ChatDependencies } from './chat-dependencies.js';
-import { type ChatRoute, makeChatRoute } from './chat-route.js';
+import { makeChatRoute } from './chat-route.js';
 import { type LegacyRoutes, makeLegacyRoutes } from './legacy-routes.js';
+import { makeLimitsLeft } from './limits-left.js';
 import { type MessageRoutes, makeMessageRoutes } from './message-routes.js';
 import { makeQueuePositions } from './queue-positions.js';
 import { makeRelay } from './relay.js';
@@ -38,7 +40,7 @@ export interface ChatModule {
   activeThreads(): number;
 }
 
-type Identify = (request: IncomingMessage) => Promise<Principal>;
+type Identify = (request: IncomingMessage, response: ServerResponse) => Promise<Principal>;
 
 export function makeChatModule(dependencies: ChatDependencies): ChatModule {
   const { config, logger, metrics, database, redis, authenticator, limits } = dependencies;
@@ -63,22 +65,38 @@ export function makeChatModule(dependencies: ChatDependencies): ChatModule {
     },
   });
   const chat = makeChatRoute({ submitter, relay, streams, waitingLine, ...config });
-  const messages = makeMessageRoutes({ ...dependencies, turns, relay, streams, canceller });
+  const limitsLeft = makeLimitsLeft(dependencies);
+  const messages = makeMessageRoutes({ ...dependencies, limitsLeft, turns, relay, streams, canceller });
   const sockets = makeSocketServer({ ...dependencies, turns, submitter, relay, canceller, feed });
 
   const identifySender: Identify = (request) =>
     authenticator.authenticate(request.headers, clientAddress(request, config.trustProxyHops));
   /** Requests that are no turns count against their own limit. */
-  const identify: Identify = async (request) => {
-    const principal = await identifySender(request);
-    await limits.countPrincipal(principal);
+  const identify: Identify = async (request, response) => {
+    const principal = await identifySender(request, response);
+    setHeaders(response, rateLimitHeaders('requests', await limits.countPrincipal(principal)));
     return principal;
   };
+  /** Hands a message on. What refuses it took nothing, and says all the same what is left. */
+  const sender =
+    (handler: SendHandler): RequestHandlerOfNode =>
+    async (request, response) => {
+      const principal = await identifySender(request, response);
+      try {
+        await handler(request, response, principal);
+      } catch (error) {
+        const { status, options } = toProblemError(error);
+        const isTold = status >= 500 || options.headers?.RateLimit !== undefined || response.headersSent;
+        if (!isTold) setHeaders(response, await limitsLeft(principal));
+        throw error;
+      }
+    };
   const legacy = makeLegacyRoutes({ dependencies, turns, conversations, chat, identify });
+  const post = sender(chat.post);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      await chat.post(request, response, await identifySender(request));
+      await post(request, response);
     } catch (error) {
       const problem = toProblemError(error);
       const { requestId } = traceOf(request);
@@ -92,7 +110,7 @@ export function makeChatModule(dependencies: ChatDependencies): ChatModule {
   }
 
   return {
-    router: chatRouter({ chat, messages, legacy, identify, identifySender }),
+    router: chatRouter({ post, messages, legacy, identify, sender, publicWebUrl: config.publicWebUrl }),
     isMessage: (request) => request.method === 'POST' && request.url?.split('?', 1)[0] === chatPath,
     handle(request, response) {
       const longLived = () => String(response.getHeader('Content-Type')).startsWith('text/event-stream');
@@ -117,6 +135,8 @@ export function makeChatModule(dependencies: ChatDependencies): ChatModule {
   };
 }
 
+type RequestHandlerOfNode = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+type SendHandler = (request: IncomingMessage, response: ServerResponse, principal: Principal) => Promise<void>;
 type OwnHandler = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -125,33 +145,30 @@ type OwnHandler = (
 ) => Promise<void>;
 
 function chatRouter(options: {
-  chat: ChatRoute;
+  post: RequestHandlerOfNode;
   messages: MessageRoutes;
   legacy: LegacyRoutes;
   identify: Identify;
-  identifySender: Identify;
+  sender: (handler: SendHandler) => RequestHandlerOfNode;
+  publicWebUrl: string;
 }): Router {
-  const { chat, messages, legacy } = options;
+  const { messages, legacy, sender } = options;
   const router = express.Router();
   const own =
     (handler: OwnHandler): RequestHandler =>
     async (request, response) =>
-      handler(request, response, await options.identify(request), String(request.params.id ?? ''));
-  const sends =
-    (
-      handler: (request: IncomingMessage, response: ServerResponse, principal: Principal) => Promise<void>,
-    ): RequestHandler =>
-    async (request, response) =>
-      handler(request, response, await options.identifySender(request));
+      handler(request, response, await options.identify(request, response), String(request.params.id ?? ''));
 
-  route(router, chatPath, { post: sends(chat.post) });
+  route(router, chatPath, { post: options.post });
   route(router, '/api/v1/messages/:id', { get: own(messages.get), delete: own(messages.cancel) });
   route(router, '/api/v1/messages/:id/events', { get: own(messages.events) });
   route(router, '/api/v1/messages/:id/feedback', { put: own(messages.feedback) });
   route(router, '/chat/session', { post: (request, response) => legacy.beginSession(request, response) });
   route(router, '/chat/session/:id', { get: own(legacy.session) });
-  route(router, '/chat/message', { post: sends(legacy.sendToSession) });
-  route(router, '/api/v2/chat/message', { post: sends(legacy.sendByChannel) });
+  route(router, '/chat/message', { post: sender(legacy.sendToSession) });
+  route(router, '/api/v2/chat/message', { post: sender(legacy.sendByChannel) });
   route(router, '/api/v2/chat/conversations/:id', { get: own(legacy.conversation) });
+  // The page of the first system stood beside its API.
+  route(router, '/chatbot', { get: (_request, response) => response.redirect(302, `${options.publicWebUrl}/`) });
   return router;
 }

@@ -10,7 +10,7 @@ import {
 import { traceOf } from '@sidestage/runtime';
 import { storedOutcome, type WaitingLine } from '@sidestage/turns';
 import type { Principal } from '../auth/principal.js';
-import { sendAccepted, sendOutcome } from './answers.js';
+import { sendAccepted, sendOutcome, setHeaders } from './answers.js';
 import { readIdempotencyKey, stillRunning } from './idempotency.js';
 import { rateLimitHeaders } from './rate-limit.js';
 import { readJson } from './read-json.js';
@@ -94,7 +94,7 @@ export function makeChatRoute(options: ChatRouteOptions) {
   ): void {
     const terminal = repeated && storedOutcome(repeated).terminal;
     if (!terminal) {
-      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      setHeaders(response, headers);
       throw stillRunning(turn.id);
     }
     sendOutcome(response, turn, { ...terminal, seq: 0 }, traceOf(request).requestId, headers);

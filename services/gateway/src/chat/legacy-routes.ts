@@ -8,7 +8,8 @@ import type { Principal } from '../auth/principal.js';
 import { readableConversation } from '../conversations/access.js';
 import { toConversationView } from '../conversations/conversation-routes.js';
 import { clientAddress } from '../http/client-address.js';
-import { sendJson } from './answers.js';
+import { rateLimitHeaders } from '../limits/request-limits.js';
+import { sendJson, setHeaders } from './answers.js';
 import type { ChatDependencies } from './chat-dependencies.js';
 import type { ChatRoute } from './chat-route.js';
 import { readIdempotencyKey } from './idempotency.js';
@@ -32,7 +33,7 @@ export interface LegacyRouteOptions {
   turns: TurnReadRepository;
   conversations: Pick<ConversationRepository, 'find' | 'messages'>;
   chat: ChatRoute;
-  identify(request: IncomingMessage): Promise<Principal>;
+  identify(request: IncomingMessage, response: ServerResponse): Promise<Principal>;
 }
 
 /** The calls of the systems this one replaces, on top of the chat route. */
@@ -40,9 +41,14 @@ export function makeLegacyRoutes({ dependencies, turns, conversations, chat, ide
   const { config, creators, guests } = dependencies;
 
   /** Without a credential a guest is made; its token goes back with the session. */
-  async function identifyOrGuest(request: IncomingMessage): Promise<{ principal: Principal; token?: string }> {
-    if (hasCredential(request.headers)) return { principal: await identify(request) };
-    return guests.begin(request.headers, clientAddress(request, config.trustProxyHops));
+  async function identifyOrGuest(
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<{ principal: Principal; token?: string }> {
+    if (hasCredential(request.headers)) return { principal: await identify(request, response) };
+    const { limit, ...guest } = await guests.begin(request.headers, clientAddress(request, config.trustProxyHops));
+    setHeaders(response, rateLimitHeaders('auth_address', limit));
+    return guest;
   }
 
   async function history(principal: Principal, id: string) {
@@ -59,7 +65,7 @@ export function makeLegacyRoutes({ dependencies, turns, conversations, chat, ide
     /** `POST /chat/session` */
     async beginSession(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const body = parseOrProblem(sessionBody, await readJson(request, maxChatBytes));
-      const { principal, token } = await identifyOrGuest(request);
+      const { principal, token } = await identifyOrGuest(request, response);
       const creator = await findCreator(creators, principal, body.creator_id ?? null);
       const sessionId = makeId();
       await turns.openConversation({

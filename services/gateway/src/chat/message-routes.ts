@@ -2,13 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { feedbackBody, maxChatBytes, ProblemError, parseOrProblem } from '@sidestage/contracts';
 import { isUuid, type Redis } from '@sidestage/runtime';
 import type { TurnReadRepository, TurnRow } from '@sidestage/store';
-import { type Admission, keys, recoveredSeqBase, storedOutcome, type WaitingLine } from '@sidestage/turns';
+import { keys, recoveredSeqBase, storedOutcome, type WaitingLine } from '@sidestage/turns';
 import type { Principal } from '../auth/principal.js';
 import { sendJson, sendNothing } from './answers.js';
 import type { Canceller } from './cancel.js';
-import type { ChatDependencies } from './chat-dependencies.js';
 import { openEventStream } from './chat-route.js';
-import { rateLimitHeaders } from './rate-limit.js';
+import type { LimitsLeft } from './limits-left.js';
 import { readJson } from './read-json.js';
 import type { Relay } from './relay.js';
 import type { SseStreams } from './sse-stream.js';
@@ -17,8 +16,7 @@ import { turnOf, viewOf } from './turn.js';
 export interface MessageRouteOptions {
   turns: TurnReadRepository;
   waitingLine: WaitingLine;
-  admission: Admission;
-  policies: ChatDependencies['policies'];
+  limitsLeft: LimitsLeft;
   redis: Redis;
   relay: Relay;
   streams: SseStreams;
@@ -46,15 +44,7 @@ function readLastSeq(request: IncomingMessage): number {
 
 /** `/api/v1/messages/{id}` and below. */
 export function makeMessageRoutes(options: MessageRouteOptions) {
-  const { turns, redis, relay, streams } = options;
-
-  async function limitHeaders(principal: Principal): Promise<Record<string, string>> {
-    const policy = await options.policies.of(principal.tenantId);
-    const limits = policy.tiers[principal.tier];
-    return rateLimitHeaders(
-      await options.admission.peek({ tenant_id: principal.tenantId, principal: principal.id, limits }),
-    );
-  }
+  const { turns, redis, relay, streams, limitsLeft } = options;
 
   /** Whether the client has everything there will ever be. */
   async function isFinal(row: TurnRow, lastSeq: number): Promise<boolean> {
@@ -73,7 +63,7 @@ export function makeMessageRoutes(options: MessageRouteOptions) {
     const waits = row.state === 'waiting' || row.state === 'offered';
     const [place, headers] = await Promise.all([
       waits ? options.waitingLine.place(row.id) : null,
-      limitHeaders(principal),
+      limitsLeft(principal),
     ]);
     return { body: viewOf(row, place), headers };
   }
@@ -87,7 +77,7 @@ export function makeMessageRoutes(options: MessageRouteOptions) {
     async events(request: IncomingMessage, response: ServerResponse, principal: Principal, id: string): Promise<void> {
       const lastSeq = readLastSeq(request);
       const row = await findOwnTurn(turns, principal, id);
-      const headers = await limitHeaders(principal);
+      const headers = await limitsLeft(principal);
       if (await isFinal(row, lastSeq)) return sendNothing(response, headers);
       await openEventStream({ relay, streams }, response, turnOf(row), {
         afterSeq: lastSeq,

@@ -1,11 +1,11 @@
 import { type ConversationView, opaqueId, ProblemError, pageQuery, parseOrProblem } from '@sidestage/contracts';
+import { route } from '@sidestage/runtime';
 import type { ConversationRepository, ConversationRow } from '@sidestage/store';
 import express, { type Router } from 'express';
 import { z } from 'zod';
 import { ownsCreator } from '../creators/access.js';
 import type { CreatorFinder } from '../creators/creator-routes.js';
 import { principalOf } from '../http/identify.js';
-import { route } from '../http/routes.js';
 import { readableConversation } from './access.js';
 
 const listQuery = pageQuery.extend({ user_id: opaqueId.optional() });

@@ -7,13 +7,13 @@ import {
   parseOrProblem,
   text,
 } from '@sidestage/contracts';
+import { route } from '@sidestage/runtime';
 import { type CreatorFields, type CreatorRepository, type CreatorRow, SlugTakenError } from '@sidestage/store';
 import express, { type Request, type Router } from 'express';
 import type { Invalidations } from '../auth/invalidations.js';
 import type { Principal } from '../auth/principal.js';
 import { principalIfAny, principalOf, principalWithRole } from '../http/identify.js';
 import { jsonBody } from '../http/json-body.js';
-import { route } from '../http/routes.js';
 import type { TenantOf } from '../http/tenant-of.js';
 import type { RetrievalClient } from '../search/retrieval-client.js';
 import { canManage, canSee, viewerOf } from './access.js';

@@ -1,12 +1,19 @@
-import { type KeyView, keyBody, ProblemError, parseOrProblem, type Tier, tierNames } from '@sidestage/contracts';
-import { isUuid } from '@sidestage/runtime';
+import {
+  type KeyView,
+  keyBody,
+  ProblemError,
+  pageQuery,
+  parseOrProblem,
+  type Tier,
+  tierNames,
+} from '@sidestage/contracts';
+import { isUuid, route } from '@sidestage/runtime';
 import { type ApiKeyRepository, type ApiKeyRow, makeApiKey } from '@sidestage/store';
 import express, { type Request, type Router } from 'express';
 import type { Invalidations } from '../auth/invalidations.js';
 import type { Principal } from '../auth/principal.js';
 import { principalWithRole } from '../http/identify.js';
 import { jsonBody } from '../http/json-body.js';
-import { route } from '../http/routes.js';
 
 /** `/api/v1/keys`: an integrator's keys, made by an integrator (up to the tier of the key that asks) or an operator. */
 export function keyRouter(options: { apiKeys: ApiKeyRepository; invalidations: Invalidations }): Router {
@@ -35,8 +42,9 @@ export function keyRouter(options: { apiKeys: ApiKeyRepository; invalidations: I
       },
     ],
     get: async (request, response) => {
-      const rows = await apiKeys.list(askerOf(request).tenantId);
-      response.json({ items: rows.map(toKeyView), next_cursor: null });
+      const { tenantId } = askerOf(request);
+      const page = await apiKeys.list(tenantId, parseOrProblem(pageQuery, request.query));
+      response.json({ items: page.rows.map(toKeyView), next_cursor: page.next_cursor });
     },
   });
   route(router, '/api/v1/keys/:id', {

@@ -47,6 +47,29 @@ describe('an API key', () => {
     expect((await make(key, 'enterprise')).status).toBe(403);
   });
 
+  test('is listed newest first, page by page', async () => {
+    const tenant = await gateway.makeTenant('of many keys');
+    const made = [];
+    for (const tier of ['free', 'premium', 'free']) made.unshift((await make(tenant.key, tier)).body.id);
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const query: string = `limit=2${cursor && `&cursor=${cursor}`}`;
+      const { body } = await gateway.call<{ items: { id: string }[]; next_cursor: string | null }>(
+        'GET',
+        `/api/v1/keys?${query}`,
+        { token: tenant.key },
+      );
+      expect(body.items.length).toBeLessThanOrEqual(2);
+      seen.push(...body.items.map(({ id }) => id));
+      cursor = body.next_cursor;
+    }
+    expect(seen).toHaveLength(4);
+    expect(seen.slice(0, 3)).toEqual(made);
+    for (const query of ['cursor=zzz', 'limit=0', 'limit=101'])
+      expect((await gateway.call('GET', `/api/v1/keys?${query}`, { token: tenant.key })).status).toBe(422);
+  });
+
   test('is made by integrators and operators only', async () => {
     const [fan, creator, operator] = await Promise.all([
       gateway.signIn('fan'),

@@ -1,4 +1,5 @@
 import { ProblemError, parseOrProblem, profilePatch } from '@sidestage/contracts';
+import { route } from '@sidestage/runtime';
 import type { UserRepository, UserRow } from '@sidestage/store';
 import express, { type Request, type Router } from 'express';
 import { toProfileView } from '../accounts/views.js';
@@ -8,7 +9,6 @@ import type { WsTickets } from '../auth/ws-tickets.js';
 import { ticketSeconds } from '../auth/ws-tickets.js';
 import { principalOf } from '../http/identify.js';
 import { jsonBody } from '../http/json-body.js';
-import { route } from '../http/routes.js';
 
 /** `/api/v1/me` and `/api/v1/ws-tickets`. */
 export function meRouter(options: { users: UserRepository; invalidations: Invalidations; tickets: WsTickets }): Router {

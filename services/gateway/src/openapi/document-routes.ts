@@ -1,6 +1,5 @@
-import { privateOnly } from '@sidestage/runtime';
+import { privateOnly, route } from '@sidestage/runtime';
 import express, { type Router } from 'express';
-import { route } from '../http/routes.js';
 import { makeDocument } from './document.js';
 import { docsPage, docsScript, docsStyle, errorsPage } from './page.js';
 

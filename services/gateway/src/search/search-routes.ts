@@ -1,10 +1,9 @@
 import { type Passage, parseOrProblem, type RetrievedPassage, searchBody } from '@sidestage/contracts';
-import { traceOf } from '@sidestage/runtime';
+import { route, traceOf } from '@sidestage/runtime';
 import express, { type Router } from 'express';
 import type { CreatorFinder } from '../creators/creator-routes.js';
 import { principalOf } from '../http/identify.js';
 import { jsonBody } from '../http/json-body.js';
-import { route } from '../http/routes.js';
 import type { RetrievalClient } from './retrieval-client.js';
 
 /** `POST /api/v1/creators/{id}/search`. */

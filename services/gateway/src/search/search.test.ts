@@ -69,7 +69,7 @@ describe('a search', () => {
   test('asks retrieval for this tenant’s creator, with the request’s id, and shows passages without their inner parts', async () => {
     const found = await search({ query: 'bread', limit: 3 });
     expect(found.status).toBe(200);
-    const { source_url, segments, similarity, ...shown } = passage;
+    const { source_url, segments, similarity, kind, ...shown } = passage;
     expect(found.body).toEqual({ passages: [shown] });
     expect(calls[0]).toMatchObject({ method: 'POST', path: '/internal/search' });
     expect(calls[0]?.headers['x-request-id']).toBe(found.headers.get('x-request-id'));

@@ -1,5 +1,5 @@
 import { ProblemError, pageQuery, parseOrProblem, type SourceView } from '@sidestage/contracts';
-import { isUuid, traceOf } from '@sidestage/runtime';
+import { isUuid, route, traceOf } from '@sidestage/runtime';
 import type { SourceRepository, SourceRow } from '@sidestage/store';
 import express, { type Request, type Router } from 'express';
 import type { Invalidations } from '../auth/invalidations.js';
@@ -7,7 +7,6 @@ import { canSee } from '../creators/access.js';
 import type { CreatorLookup } from '../creators/creator-lookup.js';
 import type { CreatorFinder } from '../creators/creator-routes.js';
 import { principalIfAny } from '../http/identify.js';
-import { route } from '../http/routes.js';
 import type { TenantOf } from '../http/tenant-of.js';
 import type { RetrievalClient } from '../search/retrieval-client.js';
 import type { IngestQueue } from './ingest-queue.js';
