@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { hash, verify } from '@node-rs/argon2';
+import { makeHashingLine } from './hashing-line.js';
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const secretBytes = 20;
@@ -51,39 +52,26 @@ export function hashSecretToken(token: string): Buffer {
 const argon2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /**
- * Hashes at once: a burst of sign-ups must leave threads of libuv's pool free, where the handshakes of new Postgres connections wait too
- * (200 registrations at once made connections time out).
+ * Two at once: a burst of sign-ups must leave threads of libuv's pool free, where the handshakes of new Postgres connections wait too
+ * (200 registrations at once made connections time out). Signing in and up share the line; who would wait past 15 s is refused, because a
+ * request ends after 30 s anyway.
  */
-const hashesAtOnce = 2;
-let hashing = 0;
-const waitingToHash: (() => void)[] = [];
+const line = makeHashingLine({ atOnce: 2, maxWaitMs: 15_000, firstGuessMs: 25 });
 
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (hashing >= hashesAtOnce) await new Promise<void>((resolve) => waitingToHash.push(resolve));
-  else hashing += 1;
-  try {
-    return await work();
-  } finally {
-    // The place is handed on, so nobody overtakes.
-    const next = waitingToHash.shift();
-    if (next) next();
-    else hashing -= 1;
-  }
-}
-
+/** Throws `overloaded` when the line is too long. */
 export function hashPassword(password: string): Promise<string> {
-  return inTurn(() => hash(password, argon2));
+  return line.run(() => hash(password, argon2));
 }
 
 let decoy: Promise<string> | undefined;
 
 /**
  * Whether `password` is the one behind `storedHash`. With null (no such account, a guest) it takes the same time and is false, so that
- * answers do not tell which e-mail addresses have accounts.
+ * answers do not tell which e-mail addresses have accounts. Throws `overloaded` when the line is too long.
  */
 export async function verifyPassword(storedHash: string | null, password: string): Promise<boolean> {
-  decoy ??= hashPassword(makeSecretToken());
+  decoy ??= hash(makeSecretToken(), argon2);
   const stored = storedHash ?? (await decoy);
-  const matches = await inTurn(() => verify(stored, password));
+  const matches = await line.run(() => verify(stored, password));
   return matches && storedHash !== null;
 }
