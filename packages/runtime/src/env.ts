@@ -47,9 +47,19 @@ export const flag = z
   .regex(/^(true|1|yes|on|false|0|no|off)$/i, 'must be true or false')
   .transform((value) => /^(true|1|yes|on)$/i.test(value));
 
-export const url = z
-  .string()
-  .refine((value) => URL.canParse(value), 'must be an address such as http://localhost:8010');
+function address(schemes: readonly string[], example: string) {
+  return z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)),
+      `must be an address such as ${example}`,
+    );
+}
+
+/** An address over HTTP or HTTPS. */
+export const url = address(['http', 'https'], 'http://localhost:8010');
+const postgresAddress = address(['postgres', 'postgresql'], 'postgres://user:password@localhost:5432/sidestage');
+const redisAddress = address(['redis', 'rediss'], 'redis://:password@localhost:6379/0');
 
 export const list = z.string().transform((value) =>
   value
@@ -77,8 +87,8 @@ export const commonEnv = {
 };
 
 export const postgresEnv = {
-  DATABASE_URL: url.optional(),
-  POSTGRESQL_URI: url.optional(),
+  DATABASE_URL: postgresAddress.optional(),
+  POSTGRESQL_URI: postgresAddress.optional(),
   DB_HOST: z.string().optional(),
   DB_PORT: port.default(5432),
   POSTGRES_USER: z.string().default('sidestage'),
@@ -91,7 +101,7 @@ export const postgresEnv = {
 };
 
 export const redisEnv = {
-  REDIS_URL: url.optional(),
+  REDIS_URL: redisAddress.optional(),
   REDIS_HOST: z.string().optional(),
   REDIS_PORT: port.default(6379),
   REDIS_PASSWORD: z.string().optional(),

@@ -28,6 +28,20 @@ describe('the launcher’s settings', () => {
     expect(() => readConfig({}, ['--only', 'gatway'])).toThrow(/--only is "gatway": must be one or more of gateway/);
   });
 
+  test('refuse an address of another kind without showing the password in it', () => {
+    expect(() => readConfig({ PUBLIC_WEB_URL: 'ftp://x' }, [])).toThrow(
+      /PUBLIC_WEB_URL is "ftp:\/\/x": must be an address such as http/,
+    );
+    const mistaken = () => readConfig({ DATABASE_URL: 'mysql://me:hunter2@db/x' }, []);
+    expect(mistaken).toThrow(/DATABASE_URL has a bad value: must be an address such as postgres:/);
+    expect(mistaken).not.toThrow(/hunter2/);
+  });
+
+  test('point out names that are no setting, and only ours', () => {
+    const environment = { SIDESTAGE_DATADIR: 'x', SIDESTAGE_DATA_DIR: 'y', EDITOR: 'vi' };
+    expect(readConfig(environment, []).unknownNames).toEqual(['SIDESTAGE_DATADIR']);
+  });
+
   test('take an empty value for none, so that a copied .env.example changes nothing', () => {
     const config = readConfig({ DATABASE_URL: '', DB_HOST: '', REDIS_URL: '', RETRIEVAL_URL: '' }, []);
     expect(config.databaseUrl).toBeUndefined();

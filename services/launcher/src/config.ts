@@ -62,6 +62,21 @@ export interface LauncherConfig {
   inherited: Record<string, string | undefined>;
   /** PORT was set although several services start: it is ignored and that is said. */
   ignoredPort: number | undefined;
+  /** Names in `.env`, and names of the environment with our prefix, that are no setting: most likely mistyped. */
+  unknownNames: readonly string[];
+}
+
+/** Names that only tests and benches read. */
+const namesOfTests = ['SIDESTAGE_SHARED'];
+
+function findUnknownNames(root: string, fromFile: NodeJS.Dict<string>, environment: NodeJS.ProcessEnv): string[] {
+  const example = readFileSync(join(root, '.env.example'), 'utf8');
+  const known = new Set([
+    ...namesOfTests,
+    ...[...example.matchAll(/^#?([A-Z][A-Z0-9_]*)=/gm)].map((match) => match[1]),
+  ]);
+  const ours = Object.keys(environment).filter((name) => name.startsWith('SIDESTAGE_'));
+  return [...new Set([...Object.keys(fromFile), ...ours])].filter((name) => !known.has(name)).sort();
 }
 
 function readServices(args: readonly string[]): readonly ServiceName[] {
@@ -89,7 +104,8 @@ function readServices(args: readonly string[]): readonly ServiceName[] {
 export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string[]): Readonly<LauncherConfig> {
   const root = fileURLToPath(new URL('../../..', import.meta.url));
   const envFile = join(root, '.env');
-  const inherited = { ...(existsSync(envFile) ? parseEnvFile(readFileSync(envFile, 'utf8')) : {}), ...environment };
+  const fromFile = existsSync(envFile) ? parseEnvFile(readFileSync(envFile, 'utf8')) : {};
+  const inherited = { ...fromFile, ...environment };
   const env = parseEnv(shape, inherited);
   const services = readServices(args);
   const lone = services.length === 1 && services[0] !== undefined ? services[0] : undefined;
@@ -119,5 +135,6 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     retrievalToken: env.RETRIEVAL_TOKEN,
     inherited,
     ignoredPort: lone ? undefined : env.PORT,
+    unknownNames: findUnknownNames(root, fromFile, environment),
   });
 }

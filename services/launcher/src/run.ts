@@ -9,6 +9,7 @@ import { makeDemoStore } from './demo/demo-store.js';
 import { beginDemo, type DemoOptions, loadAccounts, loadDemoCreators } from './demo/load-demo.js';
 import { type FleetAddresses, planFleet, wantedPorts } from './fleet-plan.js';
 import { Keeper } from './keeper.js';
+import { checkReachable, type OutsideServer, refusedBy } from './outside-servers.js';
 import { checkPorts } from './port-holder.js';
 import { readSecrets } from './private-files.js';
 import { RunFile } from './run-file.js';
@@ -33,12 +34,15 @@ export async function runFleet(
   onStarted(keeper);
   keeper.onStop(claimDataFolder(config.dataDir));
   keeper.onStop(() => runFile.remove());
+  if (config.unknownNames.length > 0)
+    terminal.notice(`no such setting: ${config.unknownNames.join(', ')} (.env.example has them all)`);
   await clearTheWay(config, terminal, runFile);
 
   const addresses = await startDataServers(config, terminal, keeper);
   await terminal.step(
     'tables',
-    () => migrate(addresses.databaseUrl),
+    () =>
+      migrate(addresses.databaseUrl).catch((error: unknown) => Promise.reject(refusedBy(postgresAt(addresses), error))),
     (ran) => (ran.length > 0 ? `${ran.length} migrations` : 'up to date'),
   );
   const store = makeDemoStore(addresses.databaseUrl);
@@ -76,11 +80,31 @@ async function clearTheWay(config: LauncherConfig, terminal: Terminal, runFile: 
   await checkPorts(wanted, config.host);
 }
 
-/** Starts the servers the environment does not name, and gives the addresses of all. */
+const redisAt = (url: string): OutsideServer => ({
+  name: 'Redis',
+  url,
+  variables: 'REDIS_URL (or REDIS_HOST)',
+  usualPort: 6379,
+});
+const postgresAt = ({ databaseUrl }: Pick<FleetAddresses, 'databaseUrl'>): OutsideServer => ({
+  name: 'PostgreSQL',
+  url: databaseUrl,
+  variables: 'DATABASE_URL (or DB_HOST)',
+  usualPort: 5432,
+});
+
+/** Starts the servers the environment does not name, asks for those it does, and gives the addresses of all. */
 async function startDataServers(config: LauncherConfig, terminal: Terminal, keeper: Keeper): Promise<FleetAddresses> {
   const secrets = readSecrets(config.dataDir);
   let { redisUrl, databaseUrl } = config;
-  if (redisUrl === undefined) {
+  if (redisUrl !== undefined) {
+    const server = redisAt(redisUrl);
+    await terminal.step(
+      'Redis',
+      () => checkReachable(server),
+      (at) => `yours, ${at}`,
+    );
+  } else {
     redisUrl = await terminal.step(
       'Redis',
       async (progress) => {
@@ -91,7 +115,14 @@ async function startDataServers(config: LauncherConfig, terminal: Terminal, keep
       showPort,
     );
   }
-  if (databaseUrl === undefined) {
+  if (databaseUrl !== undefined) {
+    const server = postgresAt({ databaseUrl });
+    await terminal.step(
+      'PostgreSQL',
+      () => checkReachable(server),
+      (at) => `yours, ${at}`,
+    );
+  } else {
     databaseUrl = await terminal.step(
       'PostgreSQL',
       async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { findFreePort } from '@sidestage/embedded';
+import { checkReachable, refusedBy } from './outside-servers.js';
 import { checkPorts } from './port-holder.js';
 import { readSecrets } from './private-files.js';
 import { RunFile } from './run-file.js';
@@ -30,6 +31,34 @@ describe('before a start', () => {
     } finally {
       await new Promise((resolve) => server.close(resolve));
     }
+  });
+
+  test('a server the environment names is asked for, and the variable named where nobody answers', async () => {
+    const port = await findFreePort();
+    const own = { name: 'Redis', url: `redis://127.0.0.1:${port}`, variables: 'REDIS_URL', usualPort: 6379 } as const;
+    await expect(checkReachable(own)).rejects.toMatchObject({
+      what: 'Redis cannot be reached',
+      why: expect.stringMatching(new RegExp(`^REDIS_URL names 127.0.0.1:${port}: .*ECONNREFUSED`)),
+      mend: expect.stringContaining('unset REDIS_URL'),
+    });
+    const server = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    try {
+      expect(await checkReachable(own)).toBe(`127.0.0.1:${port}`);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
+  test('a database that refuses the password says which variable to correct; another error stays as it is', () => {
+    const own = { name: 'PostgreSQL', url: 'postgres://x', variables: 'DATABASE_URL', usualPort: 5432 } as const;
+    const refusal = Object.assign(new Error('password authentication failed for user "x"'), { code: '28P01' });
+    expect(refusedBy(own, refusal)).toMatchObject({
+      what: 'PostgreSQL refuses',
+      mend: expect.stringMatching(/^correct DATABASE_URL/),
+    });
+    const other = new Error('syntax error');
+    expect(refusedBy(own, other)).toBe(other);
   });
 
   test('two services on one port are refused before either starts', async () => {
