@@ -26,7 +26,7 @@ export const policySchema = z.object({
 });
 export type Policy = z.infer<typeof policySchema>;
 
-/** What `PUT /api/v1/admin/tenants/{id}/policy` takes: the parts that differ from the defaults. */
+/** The parts of a policy that differ from the defaults. */
 export const policyPatchSchema = z.strictObject({
   tiers: z
     .strictObject({
@@ -38,6 +38,28 @@ export const policyPatchSchema = z.strictObject({
   tenant: tenantLimitSchema.partial().strict().optional(),
 });
 export type PolicyPatch = z.infer<typeof policyPatchSchema>;
+
+/** An origin as browsers send it. */
+const origin = z
+  .string()
+  .max(300)
+  .regex(/^https?:\/\/(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::[1-9]\d{0,4})?$/, 'must be an origin such as https://shop.example')
+  .refine((value) => {
+    try {
+      return new URL(value).origin === value;
+    } catch {
+      return false;
+    }
+  }, 'must be an origin as browsers send it: no path, no default port');
+
+/** What `PUT /api/v1/admin/tenants/{id}/policy` takes. It replaces what was set before: what is absent is back at its default. */
+export const tenantPolicyBody = policyPatchSchema.extend({
+  /** Pages that may call and connect, beside those of CORS_ORIGINS. */
+  cors_origins: z.array(origin).max(50).default([]),
+});
+/** What is in force for a tenant. */
+export const tenantPolicySchema = policySchema.extend({ cors_origins: z.array(z.string()) });
+export type TenantPolicy = z.infer<typeof tenantPolicySchema>;
 
 /** DESIGN's defaults. */
 export const defaultPolicy: Policy = {

@@ -37,13 +37,23 @@ export function makeTenantRepository(engine: PgPool) {
       return rows[0] ? policyPatchSchema.parse(rows[0].policy) : null;
     },
 
-    /** Replaces what differs from the default policy. False for an unknown tenant. */
-    async setPolicyPatch(id: string, patch: PolicyPatch): Promise<boolean> {
-      const { rowCount } = await engine.query('UPDATE tenants SET policy = $2 WHERE id = $1', [
+    /** Replaces what differs from the default policy, and the origins its pages call from. False for an unknown tenant. */
+    async setPolicyPatch(id: string, patch: PolicyPatch, corsOrigins: string[] = []): Promise<boolean> {
+      const { rowCount } = await engine.query('UPDATE tenants SET policy = $2, cors_origins = $3 WHERE id = $1', [
         id,
         JSON.stringify(patch),
+        corsOrigins,
       ]);
       return rowCount === 1;
+    },
+
+    /** Origins this tenant's pages call from; empty for an unknown tenant. */
+    async corsOriginsOf(id: string): Promise<string[]> {
+      const { rows } = await engine.query<{ cors_origins: string[] }>(
+        'SELECT cors_origins FROM tenants WHERE id = $1',
+        [id],
+      );
+      return rows[0]?.cors_origins ?? [];
     },
 
     /** Origins any tenant lets its pages call from. */

@@ -76,7 +76,7 @@ export function makePlatform(parts: {
   lifecycle.onClose('invalidations', () => invalidations.close());
   const revoked = makeRevokedCredentials({ repository: revocations, invalidations, logger });
   lifecycle.onClose('revocations', () => revoked.close());
-  const origins = makeOrigins({ configured: config.origins, tenants, logger });
+  const origins = makeOrigins({ configured: config.origins, tenants, invalidations, logger });
   lifecycle.onClose('origins', () => origins.close());
   const ingest = makeIngestQueue({ redisUrl: config.redisUrl, logger });
   lifecycle.onClose('ingest queue', () => ingest.close());

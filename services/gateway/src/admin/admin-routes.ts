@@ -4,8 +4,9 @@ import {
   type PolicyPatch,
   ProblemError,
   parseOrProblem,
-  policyPatchSchema,
+  type TenantPolicy,
   tenantBody,
+  tenantPolicyBody,
 } from '@sidestage/contracts';
 import { isUuid, type PgPool, route } from '@sidestage/runtime';
 import { type ApiKeyRepository, makeApiKey, recordAudit, type TenantRepository } from '@sidestage/store';
@@ -55,6 +56,11 @@ export function adminRouter(options: {
     ],
   });
 
+  const inForce = (patch: PolicyPatch, corsOrigins: string[]): TenantPolicy => ({
+    ...applyPolicy(options.defaultPolicy, patch),
+    cors_origins: corsOrigins,
+  });
+
   async function patchOf(id: string): Promise<PolicyPatch> {
     const patch = isUuid(id) ? await tenants.policyPatch(id) : null;
     if (!patch) throw new ProblemError('not_found', { detail: 'There is no such tenant.' });
@@ -64,7 +70,9 @@ export function adminRouter(options: {
   route(router, '/api/v1/admin/tenants/:id/policy', {
     get: async (request, response) => {
       operatorOf(request);
-      response.json(applyPolicy(options.defaultPolicy, await patchOf(String(request.params.id))));
+      const id = String(request.params.id);
+      const patch = await patchOf(id);
+      response.json(inForce(patch, await tenants.corsOriginsOf(id)));
     },
     put: [
       jsonBody(),
@@ -72,17 +80,17 @@ export function adminRouter(options: {
         const operator = operatorOf(request);
         const id = String(request.params.id);
         await patchOf(id);
-        const patch = parseOrProblem(policyPatchSchema, request.body);
-        await tenants.setPolicyPatch(id, patch);
+        const { cors_origins, ...patch } = parseOrProblem(tenantPolicyBody, request.body);
+        await tenants.setPolicyPatch(id, patch, cors_origins);
         await recordAudit(engine, {
           tenant_id: id,
           actor: operator.id,
           action: 'policy.changed',
           subject: `tenant:${id}`,
-          detail: { policy: patch },
+          detail: { policy: patch, cors_origins },
         });
         invalidations.publish({ type: 'policy', tenant_id: id });
-        response.json(applyPolicy(options.defaultPolicy, patch));
+        response.json(inForce(patch, cors_origins));
       },
     ],
   });
