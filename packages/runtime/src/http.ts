@@ -28,6 +28,11 @@ export interface RequestTrace {
 }
 const traces = new WeakMap<IncomingMessage, RequestTrace>();
 
+/** The trace's id, as log lines name it; undefined where there is none. */
+export function traceIdOf(traceparent: string | null | undefined): string | undefined {
+  return traceparent?.split('-')[1];
+}
+
 /** The trace of a request; made from its headers at the first call. */
 export function traceOf(request: IncomingMessage): RequestTrace {
   let trace = traces.get(request);
@@ -68,6 +73,7 @@ export function watchRequest(
     );
     const line = {
       request_id: trace.requestId,
+      trace_id: traceIdOf(trace.traceparent),
       method: request.method,
       route: options.route(),
       status,

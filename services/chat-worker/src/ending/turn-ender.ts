@@ -1,5 +1,5 @@
 import type { Problem, ReplyEventBody } from '@sidestage/contracts';
-import { backoffMs, GroupCommit, isRetryable, type Logger, type Metrics, sleep } from '@sidestage/runtime';
+import { backoffMs, GroupCommit, isRetryable, type Logger, type Metrics, sleep, traceIdOf } from '@sidestage/runtime';
 import type { Settlement, SettleResult, TurnRef, TurnRow, TurnRunRepository, TurnSettler } from '@sidestage/store';
 import { type AdmissionLedger, type Dispatcher, type ReplyWriter, storedOutcome } from '@sidestage/turns';
 
@@ -128,6 +128,7 @@ export function makeTurnEnder(options: TurnEnderOptions) {
         {
           turn_id: turn.id,
           request_id: turn.request_id,
+          trace_id: traceIdOf(turn.traceparent),
           outcome: turn.outcome,
           code: turn.problem?.code,
           model: turn.model,

@@ -1,5 +1,5 @@
 import { type Problem, ProblemError } from '@sidestage/contracts';
-import { backoffMs, isRetryable, type Logger, type Metrics, withRetry } from '@sidestage/runtime';
+import { backoffMs, isRetryable, type Logger, type Metrics, traceIdOf, withRetry } from '@sidestage/runtime';
 import type { ClaimedTurn, TurnRef, TurnRunRepository } from '@sidestage/store';
 import type { WaitingLine } from '@sidestage/turns';
 import type { Answer, Answerer } from '../answer/answerer.js';
@@ -77,7 +77,13 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
     void waitingLine.leave([turn.id]);
     if (turn.epoch === 1) metrics.queueWait.observe({ tier: turn.tier }, waitedMs / 1000);
     logger.info(
-      { turn_id: turn.id, request_id: turn.request_id, epoch: turn.epoch, waited_ms: waitedMs },
+      {
+        turn_id: turn.id,
+        request_id: turn.request_id,
+        trace_id: traceIdOf(turn.traceparent),
+        epoch: turn.epoch,
+        waited_ms: waitedMs,
+      },
       'turn claimed',
     );
     if (turn.expired) return fail(turn, null, 'failed', deadlineProblem(turn));
