@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readConfig } from './config.js';
 import { planFleet, wantedPorts } from './fleet-plan.js';
@@ -66,5 +68,28 @@ describe('the launcher’s settings', () => {
       'web 3000 4',
     ]);
     expect(new Set(fleet.map(({ env }) => env.JWT_SECRET_KEY))).toEqual(new Set([addresses.jwtSecret]));
+  });
+
+  test('are all in .env.example, and nothing is there that no service reads', () => {
+    const root = readConfig({}, []).root;
+    const schemas = [
+      'packages/runtime/src/env.ts',
+      'packages/store/src/config.ts',
+      'services/gateway/src/config.ts',
+      'services/chat-worker/src/config.ts',
+      'services/retrieval/src/config.ts',
+      'services/web/src/server/config.ts',
+      'services/launcher/src/config.ts',
+    ].map((file) => join(root, file));
+    const read = new Set(
+      schemas.flatMap((file) =>
+        [...readFileSync(file, 'utf8').matchAll(/^ {2,}([A-Z][A-Z0-9_]+):/gm)].map((m) => m[1]),
+      ),
+    );
+    const example = readFileSync(join(root, '.env.example'), 'utf8');
+    const offered = new Set([...example.matchAll(/^#?([A-Z][A-Z0-9_]*)=/gm)].map((match) => match[1]));
+    const ofOlderSystems = ['SESSION_TTL', 'THREAD_TTL', 'RESPONSE_CACHE_TTL'];
+    expect([...read].filter((name) => !offered.has(name))).toEqual([]);
+    expect([...offered].filter((name) => !read.has(name))).toEqual(ofOlderSystems);
   });
 });
