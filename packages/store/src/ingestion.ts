@@ -54,7 +54,7 @@ export interface IngestedSource {
 const batchRows = 500;
 
 /** Full-text configurations of PostgreSQL by language; others are matched word by word. */
-const textConfigurations: Record<string, string> = {
+export const textConfigurations: Record<string, string> = {
   ar: 'arabic',
   da: 'danish',
   de: 'german',

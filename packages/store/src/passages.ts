@@ -1,6 +1,7 @@
 import { endianness } from 'node:os';
 import type { SourceView } from '@sidestage/contracts';
 import type { PgPool } from '@sidestage/runtime';
+import { textConfigurations } from './ingestion.js';
 
 /** Whose knowledge is searched. */
 export interface CreatorRef {
@@ -8,12 +9,19 @@ export interface CreatorRef {
   creator_id: string;
 }
 
+export interface ActiveCreator extends CreatorRef {
+  knowledge_version: number;
+  /** When a fan spoke to it last, else when a source of it was last ready. */
+  active_at: Date;
+}
+
 /** What a search has to know of a creator before it begins. */
 export interface SearchScope {
   /** Counts up whenever what the creator knows changes. */
   knowledge_version: number;
   sources_ready: number;
-  language: string;
+  /** The question's stems in the creator's language, stop words left out. */
+  lexemes: string[];
 }
 
 export interface PassageRow {
@@ -49,6 +57,9 @@ export function unpackVector(packed: Uint8Array): Float32Array {
   return new Float32Array(copy.buffer);
 }
 
+/** Passages of one statement (some 3 MB of vectors): a source of ten megabytes stays below the time limit, and others get their turn. */
+const passagesAtOnce = 500;
+
 /** Between a lexeme and its count, and between lexemes: characters no lexeme holds. One string is read far faster than two arrays. */
 const separators = { count: '\x1f', lexeme: '\x1e' } as const;
 
@@ -67,16 +78,39 @@ function readVectors(packed: Buffer | null, parts: number): Float32Array[] {
   return Array.from({ length: parts }, (_, at) => unpackVector(packed.subarray(at * length, (at + 1) * length)));
 }
 
+async function indexedPage(
+  pool: PgPool,
+  source: { tenant_id: string; source_id: string },
+  model: string,
+  from: number,
+): Promise<IndexedPassageRow[]> {
+  const { rows } = await pool.query<{ id: string; lexemes: string; packed: Buffer | null; parts: number }>(
+    `SELECT p.id, w.lexemes, v.packed, v.parts FROM passages p
+     CROSS JOIN LATERAL (SELECT coalesce(string_agg(lexeme || $4 || cardinality(positions), $5), '') AS lexemes
+                         FROM unnest(p.search)) w
+     CROSS JOIN LATERAL (SELECT string_agg(vector, ''::bytea ORDER BY part) AS packed, count(*)::int AS parts FROM passage_vectors
+                         WHERE tenant_id = p.tenant_id AND passage_id = p.id AND model = $3) v
+     WHERE p.tenant_id = $1 AND p.source_id = $2 AND p.ordinal >= $6 ORDER BY p.ordinal LIMIT $7`,
+    [source.tenant_id, source.source_id, model, separators.count, separators.lexeme, from, passagesAtOnce],
+  );
+  return rows.map(({ id, lexemes, packed, parts }) => {
+    const [whole = new Float32Array(), ...small] = readVectors(packed, parts);
+    return { id, lexemes: readLexemes(lexemes), whole, small };
+  });
+}
+
 /** What search reads, as the engine: every statement names its tenant. */
 export function makePassageRepository(pool: PgPool) {
   return {
-    /** Null when the tenant has no such creator. */
-    async scope({ tenant_id, creator_id }: CreatorRef): Promise<SearchScope | null> {
+    /** What a search for `question` begins with. Null when the tenant has no such creator. */
+    async scope({ tenant_id, creator_id }: CreatorRef, question: string): Promise<SearchScope | null> {
       const { rows } = await pool.query<SearchScope>(
-        `SELECT c.knowledge_version, c.language, (SELECT count(*)::int FROM sources s
-           WHERE s.tenant_id = c.tenant_id AND s.creator_id = c.id AND s.status = 'ready') AS sources_ready
+        `SELECT c.knowledge_version, (SELECT count(*)::int FROM sources s
+           WHERE s.tenant_id = c.tenant_id AND s.creator_id = c.id AND s.status = 'ready') AS sources_ready,
+           tsvector_to_array(to_tsvector(
+             coalesce($4::jsonb ->> split_part(lower(c.language), '-', 1), 'simple')::regconfig, $3)) AS lexemes
          FROM creators c WHERE c.tenant_id = $1 AND c.id = $2`,
-        [tenant_id, creator_id],
+        [tenant_id, creator_id, question, JSON.stringify(textConfigurations)],
       );
       return rows[0] ?? null;
     },
@@ -90,30 +124,14 @@ export function makePassageRepository(pool: PgPool) {
       return rows;
     },
 
-    /** The passages of a source in order, with words and the vectors of one model. */
+    /** The passages of a source in order, with words and the vectors of one model. A long source is read in several statements. */
     async indexed(source: { tenant_id: string; source_id: string }, model: string): Promise<IndexedPassageRow[]> {
-      const { rows } = await pool.query<{ id: string; lexemes: string; packed: Buffer | null; parts: number }>(
-        `SELECT p.id, w.lexemes, v.packed, v.parts FROM passages p
-         CROSS JOIN LATERAL (SELECT coalesce(string_agg(lexeme || $4 || cardinality(positions), $5), '') AS lexemes
-                             FROM unnest(p.search)) w
-         CROSS JOIN LATERAL (SELECT string_agg(vector, ''::bytea ORDER BY part) AS packed, count(*)::int AS parts FROM passage_vectors
-                             WHERE tenant_id = p.tenant_id AND passage_id = p.id AND model = $3) v
-         WHERE p.tenant_id = $1 AND p.source_id = $2 ORDER BY p.ordinal`,
-        [source.tenant_id, source.source_id, model, separators.count, separators.lexeme],
-      );
-      return rows.map(({ id, lexemes, packed, parts }) => {
-        const [whole = new Float32Array(), ...small] = readVectors(packed, parts);
-        return { id, lexemes: readLexemes(lexemes), whole, small };
-      });
-    },
-
-    /** The stems of a question in a full-text configuration (textConfiguration), stop words left out. */
-    async lexemes(question: string, configuration: string): Promise<string[]> {
-      const { rows } = await pool.query<{ lexemes: string[] }>(
-        'SELECT tsvector_to_array(to_tsvector($2::regconfig, $1)) AS lexemes',
-        [question, configuration],
-      );
-      return rows[0]?.lexemes ?? [];
+      const found: IndexedPassageRow[] = [];
+      for (;;) {
+        const page = await indexedPage(pool, source, model, found.length);
+        found.push(...page);
+        if (page.length < passagesAtOnce) return found;
+      }
     },
 
     /** Passages by id, of this creator only, in no order. Those of deleted sources are not there. */
@@ -149,6 +167,21 @@ export function makePassageRepository(pool: PgPool) {
         [tenant_id, creator_id, ids, model],
       );
       return new Map(rows.map((row) => [row.passage_id, unpackVector(row.vector)]));
+    },
+
+    /** Creators with searchable sources: those fans spoke to last first, then those with the newest sources. */
+    async creatorsByActivity(limit: number): Promise<ActiveCreator[]> {
+      const { rows } = await pool.query<ActiveCreator>(
+        `SELECT c.tenant_id, c.id AS creator_id, c.knowledge_version, coalesce(spoken.at, fed.at) AS active_at
+         FROM creators c
+         CROSS JOIN LATERAL (SELECT max(updated_at) AS at FROM sources
+                             WHERE tenant_id = c.tenant_id AND creator_id = c.id AND status = 'ready') fed
+         LEFT JOIN LATERAL (SELECT last_message_at AS at FROM conversations WHERE tenant_id = c.tenant_id AND creator_id = c.id
+                            ORDER BY last_message_at DESC LIMIT 1) spoken ON true
+         WHERE fed.at IS NOT NULL ORDER BY spoken.at DESC NULLS LAST, fed.at DESC LIMIT $1`,
+        [limit],
+      );
+      return rows;
     },
 
     async tenantsWithPassages(): Promise<string[]> {

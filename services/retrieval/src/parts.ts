@@ -1,28 +1,30 @@
 import { type EmbeddingModel, makeEmbeddings } from '@sidestage/models';
-import { type Lifecycle, type Logger, type Metrics, makeBreaker } from '@sidestage/runtime';
+import { type Lifecycle, type Logger, type Metrics, makeBreaker, makePool, type PgPool } from '@sidestage/runtime';
 import {
-  type Database,
   type IngestionRepository,
-  makeDatabase,
   makeIngestionRepository,
   makePassageRepository,
   type PassageRepository,
 } from '@sidestage/store';
 import type { RetrievalConfig } from './config.js';
-import { makeEmbeddedIndex } from './index/embedded-index.js';
+import { type EmbeddedIndex, makeEmbeddedIndex } from './index/embedded-index.js';
 import type { PassageIndex } from './index/passage-index.js';
 import { makeWeaviateIndex, type WeaviateIndex } from './index/weaviate-index.js';
 import { modelId } from './ingest/embed-windows.js';
 
 /** What the service and the `reindex` command both need. */
 export interface Parts {
-  database: Database;
+  pools: Pools;
   ingestion: IngestionRepository;
+  /** For searches. */
   passages: PassageRepository;
+  /** For what nobody waits for: ingestion, rebuilds, reconciling. */
+  bulkPassages: PassageRepository;
   embeddings: EmbeddingModel;
   /** '<name>@<version>' */
   model: string;
   weaviate: WeaviateIndex | undefined;
+  embedded: EmbeddedIndex;
   /** In the order in which they are asked. */
   indexes: PassageIndex[];
   logger: Logger;
@@ -36,23 +38,52 @@ export function makeParts(
   lifecycle: Lifecycle,
   embeddings: EmbeddingModel = makeConfiguredEmbeddings(config),
 ): Parts {
-  const database = makeDatabase({
-    url: config.databaseUrl,
-    max: Math.max(4, Math.floor(config.DB_POOL_MAX / config.FLEET_PROCESSES)),
-    idleMs: config.DB_POOL_IDLE_MS,
-    waitMs: config.DB_POOL_WAIT_MS,
-    logger,
-  });
-  lifecycle.onClose('postgres', () => database.close());
+  const pools = makePools(config, logger);
+  lifecycle.onClose('postgres', () => Promise.all([pools.search.end(), pools.bulk.end()]));
   lifecycle.onClose('embeddings', () => embeddings.close());
   const model = modelId(embeddings);
-  const passages = makePassageRepository(database.engine);
+  const passages = makePassageRepository(pools.search);
   const weaviate = makeWeaviate(config, passages, model, logger, metrics);
-  const maxBytes = config.INDEX_MEMORY_MB * 1024 * 1024;
-  const indexes: PassageIndex[] = [...(weaviate ? [weaviate] : []), makeEmbeddedIndex({ passages, model, maxBytes })];
+  const embedded = makeEmbeddedIndex({
+    passages,
+    model,
+    maxBytes: config.INDEX_MEMORY_MB * 1024 * 1024,
+    readsAtOnce: Math.min(mostReads, Math.ceil((pools.search.options.max ?? 2) / 2)),
+  });
+  const indexes: PassageIndex[] = [...(weaviate ? [weaviate] : []), embedded];
   for (const index of indexes) lifecycle.onClose(`${index.kind} index`, () => index.close());
-  const ingestion = makeIngestionRepository(database.engine);
-  return { database, ingestion, passages, embeddings, model, weaviate, indexes, logger };
+  const ingestion = makeIngestionRepository(pools.bulk);
+  const bulkPassages = makePassageRepository(pools.bulk);
+  return { pools, ingestion, passages, bulkPassages, embeddings, model, weaviate, embedded, indexes, logger };
+}
+
+/** Searches have connections that ingestion, rebuilds and reconciling cannot take, opened before they are needed. */
+export interface Pools {
+  search: PgPool;
+  bulk: PgPool;
+}
+
+/** Connections beside those of sources being ingested: progress, sweeper, a rebuild, the reconciler. */
+const bulkExtra = 2;
+/**
+ * Few connections, all opened at the start and kept: statements of searches take a millisecond each and wait for one another less than
+ * for a new connection, which on a loaded machine takes seconds (it failed searches there).
+ */
+const searchMost = 8;
+/** Sources read into memory at once; the other connections are for the searches of those who are there. */
+const mostReads = 3;
+/** Nobody waits for a bulk statement; deleting a source of ten megabytes has some 60,000 rows. */
+const bulkMs = { wait: 30_000, statement: 30_000 } as const;
+
+function makePools(config: RetrievalConfig, logger: Logger): Pools {
+  const total = Math.max(4, Math.floor(config.DB_POOL_MAX / config.FLEET_PROCESSES));
+  const bulkMax = Math.min(config.INGEST_CONCURRENCY + bulkExtra, Math.floor(total / 2));
+  const shared = { url: config.databaseUrl, role: 'sidestage_engine', idleMs: config.DB_POOL_IDLE_MS, logger } as const;
+  const searchMax = Math.min(searchMost, total - bulkMax);
+  return {
+    search: makePool({ ...shared, max: searchMax, min: searchMax, waitMs: config.DB_POOL_WAIT_MS }),
+    bulk: makePool({ ...shared, max: bulkMax, waitMs: bulkMs.wait, statementMs: bulkMs.statement }),
+  };
 }
 
 function makeConfiguredEmbeddings(config: RetrievalConfig): EmbeddingModel {

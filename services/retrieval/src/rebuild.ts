@@ -87,7 +87,8 @@ async function embedSource(
 }
 
 async function rebuildCreator(options: RebuildOptions, creator: CreatorRef): Promise<number> {
-  for (const index of options.indexes) await index.clear(creator);
+  // The embedded index takes source by source in place of what it holds: emptied, it would make the next search wait.
+  for (const index of options.indexes) if (index.kind !== 'embedded') await index.clear(creator);
   const sources = await options.passages.firstPassages(creator);
   for (const { source_id } of sources) await putSource(options, { ...creator, source_id });
   return sources.length;

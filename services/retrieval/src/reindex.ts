@@ -9,7 +9,8 @@ async function reindex(): Promise<void> {
   const logger = makeLogger({ service: 'reindex', level: config.LOG_LEVEL });
   const lifecycle = new Lifecycle(logger);
   try {
-    await rebuild(makeParts(config, logger, makeMetrics('reindex'), lifecycle));
+    const parts = makeParts(config, logger, makeMetrics('reindex'), lifecycle);
+    await rebuild({ ...parts, passages: parts.bulkPassages });
   } finally {
     await lifecycle.close();
   }

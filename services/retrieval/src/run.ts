@@ -9,10 +9,12 @@ import {
   makeHttpServer,
   makeLogger,
   makeMetrics,
+  type PgPool,
   probe,
 } from '@sidestage/runtime';
 import type { RetrievalConfig } from './config.js';
 import { makeApp } from './http/app.js';
+import { runReadAhead } from './index/read-ahead.js';
 import { runReconciler } from './index/reconcile.js';
 import { type IngestQueue, runIngestQueue } from './ingest/ingest-queue.js';
 import { makeIngestSource } from './ingest/ingest-source.js';
@@ -44,8 +46,9 @@ export async function runRetrieval(config: RetrievalConfig, given: GivenParts = 
   const metrics = makeMetrics(service);
   const lifecycle = new Lifecycle(logger);
   const parts = makeParts(config, logger, metrics, lifecycle, given.embeddings);
-  runReconciling(parts, lifecycle);
-  const queue = config.INGEST ? runIngestion(config, { ...parts, read: given.read }, metrics, lifecycle) : undefined;
+  const bulk: Parts = { ...parts, passages: parts.bulkPassages };
+  runReconciling(bulk, lifecycle);
+  const queue = config.INGEST ? runIngestion(config, { ...bulk, read: given.read }, metrics, lifecycle) : undefined;
 
   const app = makeApp({
     token: config.RETRIEVAL_TOKEN,
@@ -53,7 +56,7 @@ export async function runRetrieval(config: RetrievalConfig, given: GivenParts = 
     removeSource: async (source) => {
       for (const index of parts.indexes) await index.remove(source);
     },
-    startRebuild: makeRebuildStarter(parts),
+    startRebuild: makeRebuildStarter(bulk),
     health: makeHealth(parts, metrics, lifecycle, queue),
     logger,
     metrics,
@@ -62,7 +65,15 @@ export async function runRetrieval(config: RetrievalConfig, given: GivenParts = 
   const port = await listen(server, config.PORT, config.HOST);
   lifecycle.onClose('http', () => closeServer(server, 5_000));
   logger.info({ port, embeddings: parts.model, index: parts.indexes[0]?.kind }, 'listening');
+  runReadingAhead(parts, lifecycle);
   return { lifecycle, logger, port };
+}
+
+/** With Weaviate the embedded index only steps in: it takes memory when it has to. */
+function runReadingAhead({ weaviate, embedded, bulkPassages, logger }: Parts, lifecycle: Lifecycle): void {
+  if (weaviate) return;
+  const reading = runReadAhead({ passages: bulkPassages, index: embedded, logger });
+  lifecycle.onClose('reading ahead', () => reading.close());
 }
 
 function runReconciling(parts: Parts, lifecycle: Lifecycle): void {
@@ -99,14 +110,14 @@ function makeHealth(
   lifecycle: Lifecycle,
   queue: IngestQueue | undefined,
 ): HealthOptions {
-  const { engine } = parts.database;
-  const askPostgres = () => probe(() => engine.query('SELECT 1'));
+  const { pools } = parts;
+  const askPostgres = () => probe(() => pools.search.query('SELECT 1'));
   const unused = { status: 'unused', latency_ms: null } as const;
-  const pool = () => ({
-    total: engine.totalCount,
-    idle: engine.idleCount,
-    waiting: engine.waitingCount,
-    max: engine.options.max ?? 0,
+  const measure = (pool: PgPool) => ({
+    total: pool.totalCount,
+    idle: pool.idleCount,
+    waiting: pool.waitingCount,
+    max: pool.options.max ?? 0,
   });
   return {
     service,
@@ -120,14 +131,16 @@ function makeHealth(
     },
     details: async () => ({
       dependencies: {
-        postgres: { ...(await askPostgres()), pool: pool() },
+        postgres: { ...(await askPostgres()), pool: measure(pools.search) },
         redis: queue ? await probe(() => queue.measure()) : unused,
         weaviate: parts.weaviate ? await probe(parts.weaviate.store.ready) : unused,
       },
     }),
     onScrape: async () => {
-      for (const [state, count] of Object.entries(pool())) {
-        if (state !== 'max') metrics.poolConnections.set({ pool: 'engine', state }, count);
+      for (const [pool, connections] of Object.entries(pools)) {
+        for (const [state, count] of Object.entries(measure(connections))) {
+          if (state !== 'max') metrics.poolConnections.set({ pool, state }, count);
+        }
       }
       await queue?.measure().catch(() => undefined);
     },

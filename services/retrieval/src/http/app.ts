@@ -3,7 +3,7 @@ import { ProblemError, type retrievalSearchAnswer, retrievalSearchBody } from '@
 import {
   type HealthOptions,
   healthRouter,
-  isRetryable,
+  isUnavailable,
   isUuid,
   type Logger,
   type Metrics,
@@ -55,12 +55,12 @@ export function makeApp(options: AppOptions): Express {
   return app;
 }
 
-/** A lost connection to Postgres is an outage, not a fault of ours: the caller may try again. */
+/** A Postgres that is away or too slow is an outage, not a fault of ours: the caller may try again. */
 async function answering<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (isRetryable(error))
+    if (isUnavailable(error))
       throw new ProblemError('unavailable', { detail: 'The database does not answer.', cause: error });
     throw error;
   }

@@ -14,6 +14,8 @@ export interface EmbeddedIndexOptions {
   model: string;
   /** Memory for vectors and words. */
   maxBytes: number;
+  /** Sources read from Postgres at once. Default 2. */
+  readsAtOnce?: number;
 }
 
 /** Rows of vectors looked at before other work gets its turn: some 4 ms. */
@@ -21,8 +23,15 @@ const rowsInOneGo = 12_000;
 /** Candidates that are ranked, for each passage wanted: room to prefer other sources. */
 const candidatesPerPassage = 8;
 
-/** Exact cosine and BM25 over passages held in memory, read from Postgres. Nothing is ever approximated or out of date. */
-export function makeEmbeddedIndex({ passages, model, maxBytes }: EmbeddedIndexOptions): PassageIndex {
+export interface EmbeddedIndex extends PassageIndex {
+  readonly kind: 'embedded';
+  /** Takes a creator into memory before it is asked for; `activeAt`: when fans last spoke to it. False when there is no room for it. */
+  readAhead(creator: CreatorRef & { knowledge_version: number; activeAt: Date }): Promise<boolean>;
+}
+
+/** Exact cosine and BM25 over passages held in memory, read from Postgres. Nothing is ever approximated. */
+export function makeEmbeddedIndex(options: EmbeddedIndexOptions): EmbeddedIndex {
+  const { passages, model, maxBytes, readsAtOnce = 2 } = options;
   const cache = new ShardCache(
     {
       firstPassages: (creator) => passages.firstPassages(creator),
@@ -31,18 +40,22 @@ export function makeEmbeddedIndex({ passages, model, maxBytes }: EmbeddedIndexOp
         return found.length === 0 ? null : makeShard({ source_id: source.source_id, passages: found });
       },
     },
-    maxBytes,
+    { maxBytes, readsAtOnce },
   );
   return {
     kind: 'embedded',
     async search(query) {
-      const shards = await cache.shards(query, query.knowledge_version);
+      const { shards, missing } = await cache.shards(query, query.knowledge_version);
       const analysis = analyseQuery(query.question, query.lexemes);
       const candidates = await collect(shards, query, analysis);
-      return rank(candidates, analysis, query.limit);
+      return { hits: rank(candidates, analysis, query.limit), missing };
     },
-    // Read from Postgres when the creator's knowledge version has moved.
-    put: async () => undefined,
+    readAhead: (creator) => cache.readAhead(creator, creator.knowledge_version, creator.activeAt.getTime()),
+    // What changed is also read from Postgres when the creator's knowledge version has moved.
+    put: async (source) => {
+      const [first] = source.passages;
+      if (first) cache.put(source, first.id, makeShard(source));
+    },
     remove: async () => undefined,
     clear: async (creator?: CreatorRef) => cache.forget(creator),
     close: async () => cache.forget(),

@@ -22,6 +22,13 @@ export interface IndexHit {
   similarity: number | null;
 }
 
+export interface IndexAnswer {
+  /** Best first, at most one source taking all places where others are near as good. */
+  hits: IndexHit[];
+  /** Ready sources that were not looked through: the index is being brought up to date. */
+  missing: number;
+}
+
 /** The passages of a source as an index takes them in. */
 export interface IndexedSource extends CreatorRef {
   source_id: string;
@@ -42,8 +49,8 @@ export interface IndexedPassage {
  */
 export interface PassageIndex {
   readonly kind: 'embedded' | 'weaviate';
-  /** Best first, at most one source taking all places where others are near as good. Rejects when the index cannot answer in time. */
-  search(query: IndexQuery): Promise<IndexHit[]>;
+  /** Rejects when the index cannot answer in time. */
+  search(query: IndexQuery): Promise<IndexAnswer>;
   /** After the source's passages changed in Postgres: another set takes the place of what was there. */
   put(source: IndexedSource): Promise<void>;
   /** The source is gone. Nothing happens where it was not. */

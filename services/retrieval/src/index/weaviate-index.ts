@@ -47,15 +47,16 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
       );
       const ranked = rank(candidates, analysis, query.limit);
       const { vector } = query;
-      if (vector === null) return ranked;
+      if (vector === null) return { hits: ranked, missing: 0 };
       const wholes = await options.wholeVectors(
         query,
         ranked.map(({ passage_id }) => passage_id),
       );
-      return ranked.map((hit) => {
+      const hits = ranked.map((hit) => {
         const whole = wholes.get(hit.passage_id);
         return { ...hit, similarity: whole ? dot(whole, vector) : null };
       });
+      return { hits, missing: 0 };
     },
     put: (source) => store.put(source),
     remove: ({ tenant_id, source_id }) => store.remove(tenant_id, source_id),

@@ -6,9 +6,9 @@ import {
 } from '@sidestage/contracts';
 import type { EmbeddingModel } from '@sidestage/models';
 import type { Logger, Metrics } from '@sidestage/runtime';
-import { type CreatorRef, type PassageRepository, type PassageRow, textConfiguration } from '@sidestage/store';
+import type { CreatorRef, PassageRepository, PassageRow } from '@sidestage/store';
 import type { z } from 'zod';
-import type { IndexHit, IndexQuery, PassageIndex } from '../index/passage-index.js';
+import type { IndexAnswer, IndexHit, IndexQuery, PassageIndex } from '../index/passage-index.js';
 import { analyseQuery } from '../index/query-analysis.js';
 import { makeQueryVectors } from './query-vectors.js';
 
@@ -21,7 +21,7 @@ export type SearchAnswer = z.infer<typeof retrievalSearchAnswer>;
 const segmentsSchema = retrievedPassageSchema.shape.segments;
 
 export interface SearchOptions {
-  passages: Pick<PassageRepository, 'scope' | 'lexemes' | 'byIds'>;
+  passages: Pick<PassageRepository, 'scope' | 'byIds'>;
   embeddings: EmbeddingModel;
   /** Asked in this order: the next answers when one cannot. */
   indexes: readonly PassageIndex[];
@@ -49,11 +49,11 @@ export function makeSearch(
   async function askIndexes(
     query: IndexQuery,
     requestId?: string,
-  ): Promise<{ hits: IndexHit[]; kind: PassageIndex['kind'] }> {
+  ): Promise<IndexAnswer & { kind: PassageIndex['kind'] }> {
     let failure: unknown = new Error('no index is set up');
     for (const index of options.indexes) {
       try {
-        return { hits: await index.search(query), kind: index.kind };
+        return { ...(await index.search(query)), kind: index.kind };
       } catch (error) {
         failure = error;
         logger.warn({ err: error, index: index.kind, request_id: requestId }, 'an index did not answer');
@@ -63,15 +63,14 @@ export function makeSearch(
   }
 
   return async (request, requestId) => {
-    const scope = await passages.scope(request);
+    const asking = vectorOrNull(request.query, requestId);
+    const scope = await passages.scope(request, request.query);
     if (!scope || scope.sources_ready === 0)
       return { passages: [], sources_searched: 0, index: options.indexes[0]?.kind ?? 'embedded' };
-    const [vector, lexemes] = await Promise.all([
-      vectorOrNull(request.query, requestId),
-      passages.lexemes(request.query, textConfiguration(scope.language)),
-    ]);
+    const { lexemes } = scope;
+    const vector = await asking;
     const { phrases } = analyseQuery(request.query, lexemes);
-    const { hits, kind } = await askIndexes(
+    const { hits, missing, kind } = await askIndexes(
       {
         tenant_id: request.tenant_id,
         creator_id: request.creator_id,
@@ -89,7 +88,11 @@ export function makeSearch(
       hits.map((hit) => hit.passage_id),
     );
     const found = liftPhrases(joinHits(hits, rows, options.publicWebUrl), phrases).slice(0, request.limit);
-    return { passages: found, sources_searched: scope.sources_ready, index: vector === null ? 'full_text' : kind };
+    return {
+      passages: found,
+      sources_searched: Math.max(0, scope.sources_ready - missing),
+      index: vector === null ? 'full_text' : kind,
+    };
   };
 }
 

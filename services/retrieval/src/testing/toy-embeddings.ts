@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTick } from 'node:timers/promises';
 import { type EmbeddingModel, ModelError } from '@sidestage/models';
 
 export interface ToyEmbeddings extends EmbeddingModel {
@@ -37,6 +38,8 @@ export function makeToyEmbeddings(name = 'toy'): ToyEmbeddings {
       begun += 1;
       check(options?.signal);
       await held;
+      // As a model in threads does: others get their turn.
+      await nextTick();
       check(options?.signal);
       options?.onProgress?.(texts.length, texts.length);
       return texts.map((text) => vectorOf(text, 64));
