@@ -43,6 +43,8 @@ export const keys = {
   contexts: () => `${keyPrefix}:contexts`,
   /** Hash: ids of the workers that live, each with how often it was looked for in vain. */
   workers: () => `${keyPrefix}:workers`,
+  /** Hash: how the models stand, by worker. */
+  modelReports: () => `${keyPrefix}:model-reports`,
   /** Held by the worker that looks after the others in this second. */
   workerWatch: () => `${keyPrefix}:worker-watch`,
   /** Set once a Redis has been filled from Postgres: gone after a wipe. */

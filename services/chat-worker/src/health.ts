@@ -1,8 +1,8 @@
 import type { DependencyView } from '@sidestage/contracts';
 import type { ModelProvider } from '@sidestage/models';
-import { type Breaker, healthRouter, type Lifecycle, type Metrics, probe } from '@sidestage/runtime';
+import { type Breaker, healthRouter, type Lifecycle, type Metrics, makeId, probe } from '@sidestage/runtime';
 import type { Database } from '@sidestage/store';
-import type { Dispatcher } from '@sidestage/turns';
+import { type Dispatcher, type ModelReport, makeModelReports } from '@sidestage/turns';
 import type { Redis } from 'ioredis';
 import type { WorkerConfig } from './config.js';
 import type { ChatConsumer } from './queue/chat-consumer.js';
@@ -51,7 +51,17 @@ export function workerHealth(options: WorkerHealthOptions) {
     if (!waits) waitingSince = null;
     else waitingSince ??= performance.now();
   }
-  const timer = setInterval(() => void look(), lookMs);
+  const workerId = makeId();
+  const reports = makeModelReports({ redis: options.redis });
+  /** For the gateways; an outage of Redis is said by its connection. */
+  async function report(): Promise<void> {
+    await reports.report(workerId, modelReport(options)).catch(() => undefined);
+  }
+  void report();
+  const timer = setInterval(() => {
+    void look();
+    void report();
+  }, lookMs);
 
   const router = healthRouter({
     service: 'chat-worker',
@@ -95,11 +105,17 @@ export function workerHealth(options: WorkerHealthOptions) {
       models: config.ladder.map(({ provider, model }) => `${provider}/${model}`),
     },
   });
-  return { router, close: () => clearInterval(timer) };
+  return {
+    router,
+    async close(): Promise<void> {
+      clearInterval(timer);
+      await reports.withdraw(workerId).catch(() => undefined);
+    },
+  };
 }
 
 async function dependencies(options: WorkerHealthOptions): Promise<Record<string, DependencyView>> {
-  const { config, database, redis, modelBreakers, retrievalBreaker } = options;
+  const { config, database, redis, retrievalBreaker } = options;
   const [postgres, redisView, retrieval] = await Promise.all([
     probe(() => database.engine.query('SELECT 1')),
     probe(() => redis.ping()),
@@ -113,18 +129,24 @@ async function dependencies(options: WorkerHealthOptions): Promise<Record<string
   ]);
   const { totalCount, idleCount, waitingCount } = database.engine;
   const pool = { total: totalCount, idle: idleCount, waiting: waitingCount, max: config.poolMax };
-  const states = [...modelBreakers.values()].map((breaker) => breaker.state);
   return {
     postgres: { ...postgres, pool },
     redis: redisView,
     retrieval: retrievalBreaker.state === 'open' ? { ...retrieval, status: 'degraded' } : retrieval,
-    model: {
-      status: states.every((state) => state === 'closed')
-        ? 'ok'
-        : states.every((state) => state === 'open')
-          ? 'failing'
-          : 'degraded',
-      latency_ms: null,
-    },
+    model: { status: modelReport(options).status, latency_ms: null },
+  };
+}
+
+function modelReport({ config, modelBreakers }: WorkerHealthOptions): ModelReport {
+  const stateOf = (provider: ModelProvider) => modelBreakers.get(provider)?.state ?? 'closed';
+  const states = config.ladder.map(({ provider }) => stateOf(provider));
+  const resting = config.ladder.filter(({ provider }) => stateOf(provider) === 'open');
+  return {
+    status: states.every((state) => state === 'closed')
+      ? 'ok'
+      : states.every((state) => state === 'open')
+        ? 'failing'
+        : 'degraded',
+    resting: resting.map(({ provider, model }) => `${provider}/${model}`),
   };
 }

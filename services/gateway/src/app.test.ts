@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { closeRedis, makeLogger, makeRedis } from '@sidestage/runtime';
 import { makeTestRedis, waitFor } from '@sidestage/testkit';
+import { makeModelReports } from '@sidestage/turns';
 import { readConfig } from './config.js';
 import { runGateway } from './run.js';
 import { startTestGateway, type TestGateway } from './testing/test-gateway.js';
@@ -84,6 +86,26 @@ describe('health', () => {
         const { body } = await gateway.call<{ dependencies: { redis: { status: string } } }>('GET', '/health/detailed');
         return body.dependencies.redis.status === 'ok';
       });
+    }
+  });
+
+  test('tells how the models stand as the chat workers see it', async () => {
+    const model = async () => {
+      const { body } = await gateway.call<{ dependencies: { model: unknown } }>('GET', '/health/detailed');
+      return body.dependencies.model;
+    };
+    expect(await model()).toMatchObject({ status: 'degraded', detail: expect.stringContaining('no chat worker') });
+    const redis = makeRedis(gateway.redis.url, 'request', makeLogger({ service: 'test', level: 'FATAL' }));
+    try {
+      await new Promise((resolve) => redis.once('ready', resolve));
+      const reports = makeModelReports({ redis });
+      await reports.report('worker', { status: 'ok', resting: [] });
+      expect(await model()).toEqual({ status: 'ok', latency_ms: null });
+      await reports.report('worker', { status: 'degraded', resting: ['gemini/g'] });
+      expect(await model()).toMatchObject({ status: 'degraded', detail: expect.stringContaining('gemini/g') });
+      await reports.withdraw('worker');
+    } finally {
+      await closeRedis(redis);
     }
   });
 

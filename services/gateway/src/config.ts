@@ -1,7 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { applyPolicy, defaultPolicy, type Policy } from '@sidestage/contracts';
 import {
-  ConfigError,
   commonEnv,
   databaseUrl,
   flag,
@@ -12,6 +11,7 @@ import {
   postgresEnv,
   redisEnv,
   redisUrl,
+  refuseShippedSecrets,
   url,
 } from '@sidestage/runtime';
 import { z } from 'zod';
@@ -49,24 +49,6 @@ const shape = {
   /** Gateways that share the tiers' limits while Redis is away. */
   GATEWAYS: integer(1, 1000).default(1),
 };
-
-/** Words of secrets that stand in examples and in other people's repositories. */
-const shippedSecret = /change.?me|example|default|your[-_ ]|secret[-_ ]?key|development|insecure|password|^(.)\1+$/i;
-const shippedPasswords = new Set(['', 'sidestage', 'postgres', 'password', 'changeme']);
-
-/** A production gateway does not start on a secret that others know. */
-function refuseShippedSecrets(env: { JWT_SECRET_KEY: string; RETRIEVAL_TOKEN?: string; DATABASE_URL: string }): void {
-  const problems: string[] = [];
-  if (shippedSecret.test(env.JWT_SECRET_KEY))
-    problems.push(
-      'JWT_SECRET_KEY is a shipped or guessable secret: in production make one with `openssl rand -hex 32`',
-    );
-  if (!env.RETRIEVAL_TOKEN || shippedSecret.test(env.RETRIEVAL_TOKEN))
-    problems.push('RETRIEVAL_TOKEN is not set or shipped: in production make one with `openssl rand -hex 32`');
-  if (shippedPasswords.has(decodeURIComponent(new URL(env.DATABASE_URL).password)))
-    problems.push('POSTGRES_PASSWORD is empty or shipped: choose one for production');
-  if (problems.length > 0) throw new ConfigError(problems);
-}
 
 /** The page may be opened by either name of this machine. */
 function ownOrigins(publicWebUrl: string): string[] {
@@ -112,7 +94,13 @@ export interface GatewayConfig {
 export function readConfig(variables: Record<string, string | undefined>): Readonly<GatewayConfig> {
   const env = parseEnv(shape, variables);
   const database = databaseUrl(env);
-  if (env.ENVIRONMENT === 'production') refuseShippedSecrets({ ...env, DATABASE_URL: database });
+  const { JWT_SECRET_KEY, RETRIEVAL_TOKEN } = env;
+  const redis = redisUrl(env);
+  refuseShippedSecrets(env.ENVIRONMENT, {
+    keys: { JWT_SECRET_KEY, RETRIEVAL_TOKEN },
+    databaseUrl: database,
+    redisUrl: redis,
+  });
   return Object.freeze({
     production: env.ENVIRONMENT === 'production',
     debug: env.DEBUG,
@@ -127,7 +115,7 @@ export function readConfig(variables: Record<string, string | undefined>): Reado
       fleetMax: env.DB_POOL_MAX,
       fleetMin: env.DB_POOL_MIN,
     },
-    redisUrl: redisUrl(env),
+    redisUrl: redis,
     jwtKey: createSecretKey(Buffer.from(env.JWT_SECRET_KEY, 'utf8')),
     retrievalUrl: env.RETRIEVAL_URL.replace(/\/$/, ''),
     retrievalToken: env.RETRIEVAL_TOKEN ?? '',

@@ -1,7 +1,7 @@
 import type { DependencyView } from '@sidestage/contracts';
 import { healthRouter, type Metrics, type PgPool, probe, type Redis, route } from '@sidestage/runtime';
 import type { Database } from '@sidestage/store';
-import type { Dispatcher } from '@sidestage/turns';
+import { type Dispatcher, makeModelReports } from '@sidestage/turns';
 import express, { type Router } from 'express';
 import type { GatewayConfig } from './config.js';
 import type { RetrievalClient } from './search/retrieval-client.js';
@@ -23,18 +23,28 @@ export function gatewayHealth(options: HealthOptions): Router[] {
   const { config, database, redis, metrics } = options;
   const askPostgres = () => probe(() => database.engine.query('SELECT 1'));
 
+  const reports = makeModelReports({ redis });
+  /** Models are asked by the chat workers: what they say of them. */
+  const askModels = (): Promise<DependencyView> =>
+    reports.view().catch(() => ({
+      status: 'degraded',
+      latency_ms: null,
+      detail: 'without Redis the chat workers are not heard of',
+    }));
+
   async function details() {
-    const [postgres, redisView, retrieval, queue] = await Promise.all([
+    const [postgres, redisView, retrieval, model, queue] = await Promise.all([
       askPostgres(),
       probe(() => redis.ping()),
       options.retrieval.probe(),
+      askModels(),
       options.dispatcher.depth().catch(() => undefined),
     ]);
     const dependencies: Record<string, DependencyView> = {
       postgres: { ...postgres, pool: poolView(database) },
       redis: redisView.status === 'failing' ? { ...redisView, status: 'degraded' } : redisView,
       retrieval,
-      model: { status: 'unused', latency_ms: null, detail: 'models are asked by the chat workers' },
+      model,
     };
     return { dependencies, ...(queue && { queue }), connections: options.connections() };
   }
