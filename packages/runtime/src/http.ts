@@ -159,9 +159,14 @@ export function isPrivateAddress(address: string | undefined): boolean {
   return plain === '::1' || /^f[cd]/i.test(plain) || /^fe80/i.test(plain);
 }
 
-/** Metrics, docs and details answer loopback and private peers only; others see 404. */
+/** Metrics, docs and details answer loopback and private peers only; others see 404. A proxy's peer counts with all it forwards for. */
 export const privateOnly: RequestHandler = (request, _response, next) => {
-  next(isPrivateAddress(request.socket.remoteAddress) ? undefined : new ProblemError('not_found'));
+  const forwarded = String(request.headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .map((address) => address.trim())
+    .filter((address) => address !== '');
+  const inside = [request.socket.remoteAddress, ...forwarded].every(isPrivateAddress);
+  next(inside ? undefined : new ProblemError('not_found'));
 };
 
 export interface HealthOptions {

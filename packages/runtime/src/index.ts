@@ -12,3 +12,4 @@ export * from './read-through.js';
 export * from './recovery-probe.js';
 export * from './redis.js';
 export * from './routes.js';
+export * from './secrets.js';

@@ -11,6 +11,7 @@ import {
   postgresEnv,
   redisEnv,
   redisUrl,
+  refuseShippedSecrets,
   url,
 } from '@sidestage/runtime';
 import { z } from 'zod';
@@ -69,10 +70,12 @@ export type WorkerConfig = ReturnType<typeof readConfig>;
 /** The worker's settings, with its models made. Throws ConfigError. */
 export function readConfig(env: Record<string, string | undefined>) {
   const parsed = parseEnv(shape, env);
+  const addresses = { databaseUrl: databaseUrl(parsed), redisUrl: redisUrl(parsed) };
+  const { RETRIEVAL_TOKEN } = parsed;
+  refuseShippedSecrets(parsed.ENVIRONMENT, { keys: { RETRIEVAL_TOKEN }, ...addresses });
   return Object.freeze({
     ...parsed,
-    databaseUrl: databaseUrl(parsed),
-    redisUrl: redisUrl(parsed),
+    ...addresses,
     /** This process's share of the fleet's connections. */
     poolMax: Math.max(4, Math.floor(parsed.DB_POOL_MAX / parsed.FLEET_PROCESSES)),
     /** 0: contexts are not kept. */

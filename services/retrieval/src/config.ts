@@ -8,6 +8,7 @@ import {
   postgresEnv,
   redisEnv,
   redisUrl,
+  refuseShippedSecrets,
   url,
 } from '@sidestage/runtime';
 import { z } from 'zod';
@@ -45,6 +46,9 @@ const schema = {
 /** The settings of the retrieval service. Throws ConfigError. */
 export function readConfig(env: Record<string, string | undefined>) {
   const settings = parseEnv(schema, env);
-  return Object.freeze({ ...settings, databaseUrl: databaseUrl(settings), redisUrl: redisUrl(settings) });
+  const addresses = { databaseUrl: databaseUrl(settings), redisUrl: redisUrl(settings) };
+  const { RETRIEVAL_TOKEN } = settings;
+  refuseShippedSecrets(settings.ENVIRONMENT, { keys: { RETRIEVAL_TOKEN }, ...addresses });
+  return Object.freeze({ ...settings, ...addresses });
 }
 export type RetrievalConfig = ReturnType<typeof readConfig>;
