@@ -7,7 +7,7 @@ export function textProblem(value: string): string | null {
   return null;
 }
 
-/** A string of `min` to `max` characters (UTF-16 units) that is well-formed Unicode without NUL. */
+/** A string of `min` to `max` characters (UTF-16 units) that is well-formed Unicode without NUL. The rules JSON Schema can say it says too. */
 export function text(min: number, max: number) {
   return z
     .string()
@@ -16,7 +16,8 @@ export function text(min: number, max: number) {
     .superRefine((value, context) => {
       const problem = textProblem(value);
       if (problem) context.addIssue({ code: 'custom', message: problem });
-    });
+    })
+    .meta({ minLength: min, pattern: min === 0 ? '^[^\\u0000]*$' : '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' });
 }
 
 /** An opaque identifier as clients send it: 1 to 128 visible ASCII characters. */
@@ -32,7 +33,8 @@ export const webUrl = z
     } catch {
       return false;
     }
-  }, 'must be an http or https address');
+  }, 'must be an http or https address')
+  .meta({ format: 'uri', pattern: '^https?://' });
 
 /** RFC 3339 UTC or with an offset. */
 export const timestamp = z.iso.datetime({ offset: true });

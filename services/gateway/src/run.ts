@@ -36,7 +36,7 @@ export async function runGateway(
   config: GatewayConfig,
 ): Promise<{ lifecycle: Lifecycle; logger: Logger; port: number }> {
   const logger = makeLogger({ service: 'gateway', level: config.logLevel, debug: config.debug });
-  const metrics = makeMetrics('gateway');
+  const metrics = makeMetrics('gateway', { turns: true });
   const lifecycle = new Lifecycle(logger);
   try {
     const redis = makeRedis(config.redisUrl, 'request', logger);

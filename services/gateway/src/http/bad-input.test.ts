@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { platformOperations } from '../openapi/document.js';
 import type { Operation } from '../openapi/operation.js';
-import { platformOperations } from '../openapi/platform-operations.js';
 import { type Answer, startTestGateway, type TestGateway } from '../testing/test-gateway.js';
 import type { ProblemView } from '../testing/wire.js';
 

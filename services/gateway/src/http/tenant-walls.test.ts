@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { platformOperations } from '../openapi/platform-operations.js';
+import { platformOperations } from '../openapi/document.js';
 import { startTestGateway, type TestGateway } from '../testing/test-gateway.js';
 import type { ProblemView } from '../testing/wire.js';
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { problemCatalogue } from '@sidestage/contracts';
+import { startTestGateway, type TestGateway } from '../testing/test-gateway.js';
 import { makeDocument, operations } from './document.js';
 
 describe('the API document', () => {
@@ -26,6 +27,32 @@ describe('the API document', () => {
     expect(chat.requestBody.content['application/json'].schema.properties.message.maxLength).toBe(8000);
     expect(chat.responses['429'].content['application/problem+json'].schema.$ref).toBe('#/components/schemas/Problem');
     expect(JSON.stringify(document)).not.toContain('undefined');
+    // What a plain refinement checks JSON Schema would not say.
+    expect(chat.requestBody.content['application/json'].schema.properties.message).toMatchObject({
+      minLength: 1,
+      pattern: expect.any(String),
+    });
+    expect(
+      document.paths['/api/v1/creators'].post.requestBody.content['application/json'].schema.properties,
+    ).toMatchObject({ avatar_url: { format: 'uri' }, name: { minLength: 1, maxLength: 120 } });
+  });
+});
+
+describe('the routes', () => {
+  let gateway: TestGateway;
+  beforeAll(async () => {
+    gateway = await startTestGateway();
+  });
+  afterAll(() => gateway.close());
+
+  test('serve exactly the methods the document names', async () => {
+    const document = JSON.parse(JSON.stringify(makeDocument()));
+    for (const [path, item] of Object.entries<Record<string, unknown>>(document.paths)) {
+      const { status, headers } = await gateway.call('OPTIONS', path.replace(/\{\w+\}/g, 'x'));
+      const served = (headers.get('allow') ?? '').split(', ').filter((method) => !/^(HEAD|OPTIONS)$/.test(method));
+      const named = Object.keys(item).map((method) => method.toUpperCase());
+      expect({ path, status, methods: served.sort() }).toEqual({ path, status: 204, methods: named.sort() });
+    }
   });
 });
 

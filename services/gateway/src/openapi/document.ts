@@ -1,11 +1,29 @@
 import { type ProblemCode, problemCatalogue, problemSchema } from '@sidestage/contracts';
 import { z } from 'zod';
 import { version } from '../version.js';
+import { accountOperations } from './account-operations.js';
 import { chatOperations, olderOperations } from './chat-operations.js';
+import { conversationOperations } from './conversation-operations.js';
+import { creatorOperations } from './creator-operations.js';
+import { healthOperations } from './health-operations.js';
+import { keyOperations } from './key-operations.js';
 import type { Operation, OperationAnswer } from './operation.js';
-import { platformOperations } from './platform-operations.js';
+import { sourceOperations } from './source-operations.js';
 
-export const operations: Operation[] = [...chatOperations, ...platformOperations, ...olderOperations];
+/** Everything but chat, the older APIs and health. */
+export const platformOperations: Operation[] = [
+  ...accountOperations,
+  ...keyOperations,
+  ...creatorOperations,
+  ...sourceOperations,
+  ...conversationOperations,
+];
+export const operations: Operation[] = [
+  ...chatOperations,
+  ...platformOperations,
+  ...olderOperations,
+  ...healthOperations,
+];
 
 type Json = Record<string, unknown>;
 

@@ -1,0 +1,43 @@
+import { conversationSchema, historyMessageSchema } from '@sidestage/contracts';
+import { listOf, noContent, type Operation, ok, page, z } from './operation.js';
+
+export const conversationOperations: Operation[] = [
+  {
+    method: 'get',
+    path: '/api/v1/conversations',
+    tag: 'Conversations',
+    summary: 'One’s own conversations, the last used first',
+    credential: 'needed',
+    query: page.extend({ user_id: z.string().optional() }),
+    answers: [ok(listOf(conversationSchema))],
+  },
+  {
+    method: 'get',
+    path: '/api/v1/conversations/{id}',
+    tag: 'Conversations',
+    summary: 'A conversation',
+    credential: 'needed',
+    answers: [ok(conversationSchema)],
+    problems: ['not_found'],
+  },
+  {
+    method: 'delete',
+    path: '/api/v1/conversations/{id}',
+    tag: 'Conversations',
+    summary: 'Remove a conversation',
+    credential: 'needed',
+    answers: [noContent],
+    problems: ['forbidden', 'not_found'],
+  },
+  {
+    method: 'get',
+    path: '/api/v1/conversations/{id}/messages',
+    tag: 'Conversations',
+    summary: 'What was said, oldest first',
+    description: '`order=newest` begins with the last lines and pages back; lines within a page are oldest first.',
+    credential: 'needed',
+    query: page.extend({ order: z.enum(['oldest', 'newest']).default('oldest') }),
+    answers: [ok(listOf(historyMessageSchema))],
+    problems: ['not_found'],
+  },
+];

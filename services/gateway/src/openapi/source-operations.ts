@@ -1,0 +1,81 @@
+import {
+  sourceBody,
+  sourceReplaceBody,
+  sourceSchema,
+  sourceUploadFields,
+  transcriptSchema,
+} from '@sidestage/contracts';
+import { listOf, noContent, type Operation, ok, page } from './operation.js';
+
+const sourcePath = '/api/v1/creators/{id}/sources/{source_id}';
+const accepted = { status: 202, description: 'Queued', schema: sourceSchema, headers: ['Location'] };
+export const sourceOperations: Operation[] = [
+  {
+    method: 'post',
+    path: '/api/v1/creators/{id}/sources',
+    tag: 'Sources',
+    summary: 'Add a source',
+    credential: 'needed',
+    body: sourceBody,
+    upload: sourceUploadFields,
+    answers: [accepted],
+    problems: ['forbidden', 'not_found'],
+  },
+  {
+    method: 'get',
+    path: '/api/v1/creators/{id}/sources',
+    tag: 'Sources',
+    summary: 'The sources of a creator',
+    credential: 'optional',
+    query: page,
+    answers: [ok(listOf(sourceSchema))],
+    problems: ['not_found'],
+  },
+  {
+    method: 'get',
+    path: sourcePath,
+    tag: 'Sources',
+    summary: 'A source and how far its ingestion is',
+    credential: 'optional',
+    answers: [ok(sourceSchema)],
+    problems: ['not_found'],
+  },
+  {
+    method: 'put',
+    path: sourcePath,
+    tag: 'Sources',
+    summary: 'Replace the content of a source everywhere',
+    credential: 'needed',
+    body: sourceReplaceBody,
+    upload: sourceUploadFields,
+    answers: [accepted],
+    problems: ['forbidden', 'not_found'],
+  },
+  {
+    method: 'delete',
+    path: sourcePath,
+    tag: 'Sources',
+    summary: 'Remove a source everywhere',
+    credential: 'needed',
+    answers: [noContent],
+    problems: ['forbidden', 'not_found'],
+  },
+  {
+    method: 'get',
+    path: '/api/v1/sources/{id}',
+    tag: 'Sources',
+    summary: 'A source by its id alone',
+    credential: 'optional',
+    answers: [ok(sourceSchema)],
+    problems: ['not_found'],
+  },
+  {
+    method: 'get',
+    path: '/api/v1/sources/{id}/transcript',
+    tag: 'Sources',
+    summary: 'What was said, with its seconds',
+    credential: 'optional',
+    answers: [ok(transcriptSchema)],
+    problems: ['not_found'],
+  },
+];
