@@ -5,7 +5,7 @@ import { useApp } from './appContext.js';
 import { HomePage } from './home/HomePage.js';
 import { useUserId } from './hooks.js';
 import { Shell } from './shell/Shell.js';
-import { NotFound } from './ui/NotFound.js';
+import { NotFound } from './ui/NoticePage.js';
 import { Waiting } from './ui/Waiting.js';
 
 const fetchChatPage = () => import('./chat/ChatPage.js');
@@ -38,7 +38,7 @@ export function App() {
 
 /** What one person asked must not stay on the page for the next. A guest who registers stays the same person. */
 function useForgetOnNewPerson(): void {
-  const { conversations, gateway } = useApp();
+  const { gateway } = useApp();
   const queries = useQueryClient();
   const userId = useUserId();
   const before = useRef(userId);
@@ -49,13 +49,12 @@ function useForgetOnNewPerson(): void {
     if (was === userId) return;
     void queries.invalidateQueries({ queryKey: ['conversations'] });
     if (was === null) return;
-    conversations.clear();
     gateway.quotas.clear();
     if (userId === null) {
       queries.removeQueries({ queryKey: ['conversations'] });
       navigate('/');
     }
-  }, [userId, conversations, gateway, queries, navigate]);
+  }, [userId, gateway, queries, navigate]);
 }
 
 /** Whoever moves towards something will press a creator or a question: their page is fetched meanwhile, and not before. */

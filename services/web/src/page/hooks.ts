@@ -41,13 +41,14 @@ export function useCreator(idOrSlug: string | null) {
   const single = useQuery({
     queryKey: ['creator', idOrSlug],
     queryFn: ({ signal }) => gateway.creator(idOrSlug ?? '', signal),
-    enabled: idOrSlug !== null && !listed && !list.isPending,
+    enabled: idOrSlug !== null && !listed && list.isSuccess,
     staleTime: 300_000,
   });
   return {
     creator: listed ?? single.data,
-    isPending: !listed && single.isPending,
-    error: listed ? null : single.error,
+    isPending: !listed && !list.error && single.isPending,
+    error: listed ? null : (list.error ?? single.error),
+    retry: () => void (list.error ? list : single).refetch(),
   };
 }
 

@@ -41,7 +41,7 @@ const queries = new QueryClient({
     },
   },
 });
-const gateway = new Gateway(config.gatewayUrl, session, new QuotaStore());
+const gateway = new Gateway(config.gatewayUrl, session, new QuotaStore(sessionStorage));
 const conversations = new ConversationRegistry(gateway, () => {
   void queries.invalidateQueries({ queryKey: ['conversations'] });
 });

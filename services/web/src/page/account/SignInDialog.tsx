@@ -36,20 +36,21 @@ export default function SignInDialog({ open, onOpenChange }: SignInDialogProps) 
 function SignInForm({ mode, onDone }: { mode: 'login' | 'register'; onDone: () => void }) {
   const { session } = useApp();
   const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<string | null>(null);
+  const [refused, setRefused] = useState<{ mode: typeof mode; why: string } | null>(null);
+  const failure = refused?.mode === mode ? refused.why : null;
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const field = (name: string) => String(form.get(name) ?? '').trim();
     const fields = { email: field('email'), password: String(form.get('password') ?? '') };
     setBusy(true);
-    setFailure(null);
+    setRefused(null);
     try {
       if (mode === 'login') await session.login(fields);
       else await session.register({ ...fields, ...(field('name') && { display_name: field('name') }) });
       onDone();
     } catch (error) {
-      setFailure(accountWordsFor(problemOf(error)));
+      setRefused({ mode, why: accountWordsFor(problemOf(error)) });
     } finally {
       setBusy(false);
     }

@@ -1,15 +1,17 @@
 import type { CreatorView } from '@sidestage/contracts';
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useLocation } from 'wouter';
+import { problemOf } from '../api/problem.js';
 import { useApp, useSession } from '../appContext.js';
 import { useCreator, useTitle } from '../hooks.js';
 import { SourceView } from '../source/SourceView.js';
 import { usePageAccent } from '../ui/Avatar.js';
-import { NotFound } from '../ui/NotFound.js';
+import { NotFound, NoticePage } from '../ui/NoticePage.js';
 import { Waiting } from '../ui/Waiting.js';
 import { ChatHeader } from './ChatHeader.js';
 import { Composer, type ComposerHandle } from './Composer.js';
 import type { Conversation } from './conversation.js';
+import { isGone } from './conversationStore.js';
 import { LinkLine } from './LinkLine.js';
 import { LiveRegion } from './LiveRegion.js';
 import { MessageList } from './MessageList.js';
@@ -26,7 +28,7 @@ interface ChatPageProps {
 export default function ChatPage({ creator: address, id }: ChatPageProps) {
   const { conversations } = useApp();
   const [, navigate] = useLocation();
-  const { creator, isPending, error } = useCreator(address);
+  const { creator, isPending, error, retry } = useCreator(address);
   const userId = useSession()?.user.id ?? null;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another person's conversations are other objects
   const conversation = useMemo(() => conversations.get(address, id), [conversations, address, id, userId]);
@@ -40,7 +42,14 @@ export default function ChatPage({ creator: address, id }: ChatPageProps) {
   usePageAccent(creator?.slug);
   if (creator) return <OpenConversation key={conversation.uid} conversation={conversation} creator={creator} />;
   if (isPending) return <Waiting>Opening the conversation</Waiting>;
-  return <NotFound what={error ? 'This creator' : undefined} />;
+  if (problemOf(error).code === 'not_found') return <NotFound what="This creator" />;
+  return (
+    <NoticePage title="Sidestage cannot be reached" text="The line may be down for a moment.">
+      <button type="button" className="button" onClick={retry}>
+        Try again
+      </button>
+    </NoticePage>
+  );
 }
 
 function OpenConversation({ conversation, creator }: { conversation: Conversation; creator: CreatorView }) {
@@ -48,6 +57,7 @@ function OpenConversation({ conversation, creator }: { conversation: Conversatio
   const composer = useRef<ComposerHandle>(null);
   const [sent, setSent] = useState(0);
   const citations = useOpenCitation(state.turns);
+  const gone = isGone(state);
   useEffect(() => conversation.open(), [conversation]);
   useChatKeys({ conversation, composer, openByNumber: citations.openByNumber, closeSource: citations.close });
   const send = (text: string) => {
@@ -57,7 +67,7 @@ function OpenConversation({ conversation, creator }: { conversation: Conversatio
   return (
     <div className="chat">
       <main className="chat-main" id="main">
-        <ChatHeader conversation={conversation} creator={creator} conversationId={state.id} />
+        <ChatHeader conversation={conversation} creator={creator} conversationId={gone ? null : state.id} />
         <LinkLine state={state} />
         <MessageList
           conversation={conversation}
@@ -67,7 +77,7 @@ function OpenConversation({ conversation, creator }: { conversation: Conversatio
           onAsk={send}
           openCitation={citations}
         />
-        <Composer ref={composer} conversation={conversation} state={state} creator={creator} onSend={send} />
+        {!gone && <Composer ref={composer} conversation={conversation} state={state} creator={creator} onSend={send} />}
         <LiveRegion turns={state.turns} creatorName={creator.name} />
       </main>
       {citations.current && (

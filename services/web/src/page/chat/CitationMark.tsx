@@ -1,8 +1,13 @@
 import * as HoverCard from '@radix-ui/react-hover-card';
 import type { Citation } from '@sidestage/contracts';
-import { useState } from 'react';
+import { type FocusEvent, useState } from 'react';
 import { markDescription, markLabel } from '../model/citations.js';
 import { moment } from '../model/quota.js';
+
+/** A finger that comes back from the source must not find the small card over the reply: it opens for keyboards only. */
+function quietUnlessByKeyboard(event: FocusEvent<HTMLElement>): void {
+  if (!event.currentTarget.matches(':focus-visible')) event.preventDefault();
+}
 
 interface CitationMarkProps {
   citation: Citation;
@@ -15,7 +20,7 @@ export function CitationMark({ citation, isOpen, onOpen }: CitationMarkProps) {
   const [hovered, setHovered] = useState(false);
   return (
     <HoverCard.Root openDelay={180} closeDelay={80} open={hovered && !isOpen} onOpenChange={setHovered}>
-      <HoverCard.Trigger asChild>
+      <HoverCard.Trigger asChild onFocus={quietUnlessByKeyboard}>
         <button
           type="button"
           className="mark"
@@ -31,7 +36,7 @@ export function CitationMark({ citation, isOpen, onOpen }: CitationMarkProps) {
       </HoverCard.Trigger>
       <HoverCard.Portal>
         <HoverCard.Content className="hover-card" side="top" sideOffset={8} collisionPadding={12}>
-          <blockquote>{citation.quote}</blockquote>
+          <blockquote dir="auto">{citation.quote}</blockquote>
           <p className="hover-card-source">
             {citation.title}
             {citation.start_seconds !== null && <span className="tabular">{moment(citation.start_seconds)}</span>}

@@ -6,7 +6,8 @@ import { useNow } from '../hooks.js';
 import { clock, secondsLeft, tightest, windowName } from '../model/quota.js';
 import { isOver } from '../model/turn.js';
 import { limitWords } from '../model/words.js';
-import type { Conversation, ConversationState } from './conversation.js';
+import type { Conversation } from './conversation.js';
+import type { ConversationState } from './conversationStore.js';
 import { prepareReplyText } from './ReplyText.js';
 
 export interface ComposerHandle {
@@ -28,7 +29,7 @@ export function Composer({ ref, conversation, state, creator, onSend }: Composer
   const draftKey = `sidestage.draft.${conversation.creator}.${state.id ?? 'new'}`;
   const [text, setText] = useState(() => sessionStorage.getItem(draftKey) ?? '');
   const { returned, limited } = state;
-  const stoppable = state.turns.some((turn) => !isOver(turn.phase));
+  const stoppable = state.turns.findLast((turn) => !isOver(turn.phase));
   const words = text.trim();
 
   useImperativeHandle(ref, () => ({ focus: () => field.current?.focus() }), []);
@@ -74,6 +75,7 @@ export function Composer({ ref, conversation, state, creator, onSend }: Composer
         <textarea
           ref={field}
           rows={1}
+          dir="auto"
           value={text}
           placeholder={`Ask ${creator.name}`}
           aria-label={`Message to ${creator.name}`}
@@ -87,11 +89,8 @@ export function Composer({ ref, conversation, state, creator, onSend }: Composer
           <button
             type="button"
             className="send"
-            aria-label="Stop the reply"
-            onClick={() => {
-              const turn = conversation.stoppable;
-              if (turn) conversation.stop(turn);
-            }}
+            aria-label={stoppable.phase === 'held' ? 'Take the message back' : 'Stop the reply'}
+            onClick={() => conversation.stop(stoppable)}
           >
             <Square aria-hidden="true" className="stop-icon" />
           </button>

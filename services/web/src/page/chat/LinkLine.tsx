@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { ConversationState } from './conversation.js';
+import type { ConversationState } from './conversationStore.js';
 
 /** A slim line under the header while the connection is away. A hiccup shorter than a second is not worth a word. */
 export function LinkLine({ state }: { state: ConversationState }) {
@@ -17,8 +17,9 @@ export function LinkLine({ state }: { state: ConversationState }) {
 }
 
 function linkWords({ link, online, detour }: ConversationState): string | null {
+  // A gateway on this very machine answers without a network.
+  if (link === 'open' || detour) return null;
   if (!online) return 'You are offline. What you write is sent once you are back.';
-  if (link !== 'idle' && link !== 'open' && !detour)
-    return 'Reconnecting. What you write is sent as soon as the line is back.';
+  if (link !== 'idle') return 'Reconnecting. What you write is sent as soon as the line is back.';
   return null;
 }

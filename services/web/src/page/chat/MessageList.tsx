@@ -2,9 +2,11 @@ import type { CreatorView } from '@sidestage/contracts';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown } from 'lucide-react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { Link } from 'wouter';
 import type { Turn } from '../model/turn.js';
 import { Waiting } from '../ui/Waiting.js';
-import type { Conversation, ConversationState } from './conversation.js';
+import type { Conversation } from './conversation.js';
+import { type ConversationState, isGone } from './conversationStore.js';
 import { Introduction } from './Introduction.js';
 import { TurnView } from './TurnView.js';
 import type { OpenCitation } from './useOpenCitation.js';
@@ -29,14 +31,18 @@ export function MessageList(props: MessageListProps) {
   if (state.turns.length > 0) return <Turns {...props} />;
   if (state.history === 'loading') return <Waiting>Fetching what was said</Waiting>;
   if (state.history === 'failed') {
-    const gone = state.historyProblem?.code === 'not_found';
+    const gone = isGone(state);
     return (
       <div className="notice-page" role="alert">
         <h2>{gone ? 'This conversation is not here' : 'The conversation could not be fetched'}</h2>
         <p>
           {gone ? 'It may have been deleted, or belongs to another account.' : 'The line may be down for a moment.'}
         </p>
-        {!gone && (
+        {gone ? (
+          <Link className="button" href={`/c/${props.creator.slug}`}>
+            Begin a new one
+          </Link>
+        ) : (
           <button type="button" className="button" onClick={() => void conversation.loadHistory()}>
             Try again
           </button>

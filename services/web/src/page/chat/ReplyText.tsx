@@ -22,7 +22,13 @@ export function ReplyText({ turn, openIndex, onOpen }: ReplyTextProps) {
   const marked = useMemo(() => placeMarks(text, turn.citations), [text, turn.citations]);
   return (
     <div className="prose">
-      <Suspense fallback={<p className="prose-plain">{text}</p>}>
+      <Suspense
+        fallback={
+          <p className="prose-plain" dir="auto">
+            {text}
+          </p>
+        }
+      >
         <ReplyMarkdown text={marked} citations={turn.citations} openIndex={openIndex} onOpen={onOpen} />
       </Suspense>
     </div>

@@ -26,13 +26,16 @@ export const TurnView = memo(function TurnView(props: TurnViewProps) {
   const open = (index: number) => onOpenCitation(turn.key, index);
   return (
     <article className="turn" aria-label={`You asked: ${turn.fanText.slice(0, 80)}`}>
+      <h2 className="visually-hidden">You asked</h2>
       <div className="fan">
-        <p className="fan-words">{turn.fanText}</p>
+        <p className="fan-words" dir="auto">
+          {turn.fanText}
+        </p>
         <FanState turn={turn} />
       </div>
       <div className="reply" data-phase={turn.phase}>
         {turn.droppedText && (
-          <div className="dropped" aria-hidden="true">
+          <div className="dropped" aria-hidden="true" dir="auto">
             {turn.droppedText}
           </div>
         )}

@@ -9,11 +9,15 @@ import { Conversation } from './conversation.js';
 export class ConversationRegistry {
   #known = new Map<string, Conversation>();
   #clientId = makeId();
+  #userId: string | null;
 
   constructor(
     private readonly gateway: Gateway,
     private readonly onChanged: () => void,
-  ) {}
+  ) {
+    this.#userId = userIdOf(gateway);
+    gateway.session.subscribe(() => this.#onSession());
+  }
 
   /** @param id null for the conversation with this creator that has not begun */
   get(creator: string, id: string | null): Conversation {
@@ -31,13 +35,25 @@ export class ConversationRegistry {
     if (this.#known.get(key) === conversation) this.#known.delete(key);
   }
 
+  /** It was deleted. */
   forget(id: string): void {
+    this.#known.get(id)?.end();
     this.#known.delete(id);
   }
 
-  /** Somebody else is here now. */
-  clear(): void {
-    this.#known.clear();
+  /**
+   * Somebody else is here now: what the one before said must not stay, nor a socket come back and make a guest. Somebody who was nobody
+   * keeps what they begin with, but not what could not be read without them.
+   */
+  #onSession(): void {
+    const before = this.#userId;
+    this.#userId = userIdOf(this.gateway);
+    if (before === this.#userId) return;
+    for (const [key, conversation] of this.#known) {
+      if (before === null && conversation.state.history !== 'failed') continue;
+      conversation.end();
+      this.#known.delete(key);
+    }
   }
 
   #make(creator: string, id: string | null): Conversation {
@@ -52,6 +68,10 @@ export class ConversationRegistry {
     this.#known.set(id ?? unbegun(creator), made);
     return made;
   }
+}
+
+function userIdOf({ session }: Gateway): string | null {
+  return session.current?.user.id ?? null;
 }
 
 function unbegun(creator: string): string {

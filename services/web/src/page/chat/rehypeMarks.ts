@@ -1,7 +1,7 @@
 import { markPattern } from '../model/citations.js';
 
 /** The little of a hast tree that is needed here. */
-interface Node {
+export interface Node {
   type: string;
   value?: string;
   tagName?: string;

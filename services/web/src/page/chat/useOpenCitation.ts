@@ -1,5 +1,5 @@
 import type { Citation } from '@sidestage/contracts';
-import { useCallback, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Turn } from '../model/turn.js';
 
 export interface OpenCitation {
@@ -22,9 +22,17 @@ export function useOpenCitation(turns: Turn[]): OpenCitation {
   const all = sortedCitations(turn ?? null);
   const at = all.findIndex((citation) => citation.index === place?.index);
   const open = useCallback((turnKey: string, index: number) => {
-    opener.current = document.activeElement;
+    // A second number pressed while a source is open leads back to where the first was.
+    if (!document.activeElement?.closest('.source')) opener.current = document.activeElement;
     setPlace({ turnKey, index });
   }, []);
+  // Only once the source is gone: while it is open over the page, its dialog keeps the focus.
+  const isOpen = place !== null;
+  useEffect(() => {
+    if (isOpen) return;
+    if (opener.current instanceof HTMLElement) opener.current.focus({ preventScroll: true });
+    opener.current = null;
+  }, [isOpen]);
   return {
     current: all[at] ?? null,
     all,
@@ -44,7 +52,6 @@ export function useOpenCitation(turns: Turn[]): OpenCitation {
     close: () => {
       if (place === null) return false;
       setPlace(null);
-      if (opener.current instanceof HTMLElement) opener.current.focus({ preventScroll: true });
       return true;
     },
   };

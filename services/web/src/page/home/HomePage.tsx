@@ -1,8 +1,5 @@
-import { use } from 'react';
 import { useCreators, useTitle } from '../hooks.js';
-import { MenuButton } from '../shell/MenuButton.js';
-import { ShellContext } from '../shell/shellContext.js';
-import { Wordmark } from '../shell/Wordmark.js';
+import { TopBar } from '../shell/TopBar.js';
 import { accentStyle } from '../ui/Avatar.js';
 import { CreatorCard } from './CreatorCard.js';
 
@@ -11,7 +8,7 @@ export function HomePage() {
   const { data: creators, isPending, error, refetch } = useCreators();
   return (
     <main className="home" id="main">
-      <HomeBar />
+      <TopBar />
       <header className="home-head">
         <h1>
           <span>Ask them anything.</span> <span>Every answer shows its receipts.</span>
@@ -48,17 +45,6 @@ export function HomePage() {
         </ul>
       )}
     </main>
-  );
-}
-
-/** The name, where the left column that carries it is away. */
-function HomeBar() {
-  if (!use(ShellContext).hasMenuButton) return null;
-  return (
-    <div className="home-bar">
-      <MenuButton />
-      <Wordmark />
-    </div>
   );
 }
 

@@ -37,6 +37,8 @@ describe('placeMarks', () => {
     expect(placed('wonderful day', [at(1, 4)])).toBe('wonderful<1> day');
     expect(placed('see [here](https://a.b/c) now', [at(1, 16)])).toBe('see [here](https://a.b/c)<1> now');
     expect(placed('run `a b` now', [at(1, 6)])).toBe('run `a b`<1> now');
+    expect(placed('see https://a.b/c/d now', [at(1, 14)])).toBe('see https://a.b/c/d <1> now');
+    expect(placed('see www.a.org. Now', [at(1, 14)])).toBe('see www.a.org. <1> Now');
   });
 
   it('does not take a reply’s own private characters for marks', () => {

@@ -18,7 +18,10 @@ export function placeMarks(text: string, citations: Citation[]): string {
   let from = 0;
   for (const citation of sorted) {
     const at = Math.max(from, safeOffset(clean, citation.offset));
-    result += `${clean.slice(from, at)}${open}${citation.index}${close}`;
+    result += clean.slice(from, at);
+    // A bare address would take the place holder for a part of itself.
+    if (/(?:https?:\/\/|www\.)\S*$/.test(result) && !/\]\(\S*\)[.,;:!?…]*$/.test(result)) result += ' ';
+    result += `${open}${citation.index}${close}`;
     from = at;
   }
   return result + clean.slice(from);
@@ -28,7 +31,7 @@ function safeOffset(text: string, offset: number): number {
   let at = Math.max(0, offset);
   const isWordChar = (char: string | undefined) => char !== undefined && /[\p{L}\p{N}]/u.test(char);
   while (at > 0 && at < text.length && isWordChar(text[at - 1]) && isWordChar(text[at])) at += 1;
-  for (const span of text.matchAll(/\[[^\]\n]*\]\([^)\n]*\)|`[^`\n]+`/g)) {
+  for (const span of text.matchAll(/\[[^\]\n]*\]\([^)\n]*\)|`[^`\n]+`|(?:https?:\/\/|www\.)[^\s)]+/g)) {
     if (at > span.index && at < span.index + span[0].length) return span.index + span[0].length;
   }
   // A mark before the full stop reads as part of the sentence; behind it, it reads as its receipt.

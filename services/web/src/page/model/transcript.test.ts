@@ -52,6 +52,49 @@ describe('layTranscript', () => {
   });
 });
 
+describe('paragraphs', () => {
+  const none = { startSeconds: null, endSeconds: null, quote: null };
+  const words = (segments: Segment[], title = '') =>
+    layTranscript(segments, none, title).map(({ pieces }) => pieces.map((piece) => piece.text).join(''));
+
+  it('ends with a sentence where one ends, and somewhere in captions without full stops', () => {
+    const cue = (start: number, text: string): Segment => ({ start_seconds: start, text });
+    expect(words([cue(0, 'One'), cue(45, 'goes on.'), cue(50, 'Two')])).toEqual(['One goes on.', 'Two']);
+    expect(words([cue(0, 'one'), cue(45, 'goes on'), cue(95, 'two')])).toEqual(['one goes on', 'two']);
+  });
+
+  it('name a speaker once for all that is said until another one speaks', () => {
+    const say = (start: number, speaker: string): Segment => ({ start_seconds: start, speaker, text: 'Yes.' });
+    const paragraphs = layTranscript([say(0, 'A'), say(60, 'A'), say(70, 'B')], none);
+    expect(paragraphs.map(({ speaker }) => speaker)).toEqual(['A', null, 'B']);
+  });
+
+  it('of an article have its headings, and neither its title again nor rows and items as headings', () => {
+    const prose =
+      'Flour is always 100 percent, and everything else is written as a share of the flour and of nothing else.';
+    const text = [
+      'Bakers’ Percentages',
+      prose,
+      'The one rule',
+      prose,
+      'Like this:',
+      'Flour, 90',
+      'Salt',
+      'Water',
+      prose,
+    ];
+    const paragraphs = layTranscript(
+      text.map((line) => ({ text: line })),
+      none,
+      "Bakers' percentages",
+    );
+    expect(paragraphs).toHaveLength(text.length - 1);
+    expect(paragraphs.filter((paragraph) => paragraph.isHeading).map(({ pieces }) => pieces[0]?.text)).toEqual([
+      'The one rule',
+    ]);
+  });
+});
+
 describe('cuesAt', () => {
   it('takes the cue that begins within the whole second of an address', () => {
     expect(cuesAt(segments, 4, null)).toEqual([1]);

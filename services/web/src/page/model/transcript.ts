@@ -8,9 +8,11 @@ export interface Piece {
 /** Cues read better as paragraphs: a new one at a change of speaker or after some while. */
 export interface Paragraph {
   startSeconds: number | null;
+  /** Only where another one begins to speak. */
   speaker: string | null;
   pieces: Piece[];
   lit: boolean;
+  isHeading: boolean;
 }
 export interface Spot {
   startSeconds: number | null;
@@ -18,11 +20,16 @@ export interface Spot {
   quote: string | null;
 }
 
-const paragraphSeconds = 40;
-const paragraphCharacters = 420;
+/** From here on a paragraph ends with its sentence, and at the second figure in any case. */
+const paragraphSeconds = [40, 90] as const;
+const paragraphCharacters = [420, 900] as const;
+const maxHeadingCharacters = 90;
 
-/** The transcript in paragraphs, with the quoted words lit: by the words themselves, else by the seconds. */
-export function layTranscript(segments: Segment[], spot: Spot): Paragraph[] {
+/**
+ * The words of a source in paragraphs, with the quoted ones lit: by the words themselves, else by the seconds.
+ * @param title stands over them already, so a text does not begin with it again
+ */
+export function layTranscript(segments: Segment[], spot: Spot, title = ''): Paragraph[] {
   const ranges = spot.quote
     ? quoteRanges(segments, spot.quote, spot.startSeconds)
     : new Map<number, [number, number]>();
@@ -33,14 +40,23 @@ export function layTranscript(segments: Segment[], spot: Spot): Paragraph[] {
   }
   const paragraphs: Paragraph[] = [];
   let length = 0;
+  let speaking: string | null = null;
   segments.forEach((segment, index) => {
+    if (index === 0 && !ranges.has(0) && repeatsTitle(segment, title)) return;
     const range = ranges.get(index);
     const pieces = split(segment.text, range);
     const last = paragraphs.at(-1);
-    if (!last || startsParagraph(last, segment, length)) {
+    const speaker = segment.speaker ?? null;
+    if (!last || speaker !== speaking || startsParagraph(last, segment, length)) {
       length = 0;
-      const startSeconds = segment.start_seconds ?? null;
-      paragraphs.push({ startSeconds, speaker: segment.speaker ?? null, pieces, lit: range !== undefined });
+      paragraphs.push({
+        startSeconds: segment.start_seconds ?? null,
+        speaker: speaker === speaking ? null : speaker,
+        pieces,
+        lit: range !== undefined,
+        isHeading: isHeading(segments, index),
+      });
+      speaking = speaker;
     } else {
       join(last.pieces, pieces);
       last.lit ||= range !== undefined;
@@ -51,9 +67,29 @@ export function layTranscript(segments: Segment[], spot: Spot): Paragraph[] {
 }
 
 function startsParagraph(last: Paragraph, segment: Segment, length: number): boolean {
-  if ((segment.speaker ?? null) !== last.speaker) return true;
   if (segment.start_seconds === undefined || last.startSeconds === null) return true;
-  return segment.start_seconds - last.startSeconds >= paragraphSeconds || length >= paragraphCharacters;
+  const seconds = segment.start_seconds - last.startSeconds;
+  const reaches = (limit: 0 | 1) => seconds >= paragraphSeconds[limit] || length >= paragraphCharacters[limit];
+  const endsSentence = /[.!?…。！？]["”’»)]*$/.test(last.pieces.at(-1)?.text ?? '');
+  return reaches(1) || (reaches(0) && endsSentence);
+}
+
+function repeatsTitle({ start_seconds, text }: Segment, title: string): boolean {
+  return start_seconds === undefined && [...text].map(fold).join('') === [...title].map(fold).join('');
+}
+
+/**
+ * Written sources come as bare paragraphs. A short one without a full stop between two of prose is the heading of the second; rows of a table
+ * and items of a list stand among their like.
+ */
+function isHeading(segments: Segment[], index: number): boolean {
+  const { start_seconds, speaker, text = '' } = segments[index] ?? {};
+  if (start_seconds !== undefined || speaker !== undefined) return false;
+  if (text.length > maxHeadingCharacters || /[.:;,…]$|,\s*\d/.test(text)) return false;
+  const before = segments[index - 1]?.text;
+  const after = segments[index + 1]?.text ?? '';
+  const followsProse = before === undefined || index === 1 || /[.!?…]["”’»)]*$/.test(before);
+  return followsProse && (after.length > maxHeadingCharacters || /[.!?:…]["”’»)]*$/.test(after));
 }
 
 /** Indexes of the cues that overlap the span; a moment without an end is the one cue running at it. */

@@ -113,6 +113,13 @@ describe('history', () => {
     expect(turns[1]).toMatchObject({ phase: 'started', text: '' });
   });
 
+  it('keeps how a reply ended: a refusal is not taken for a reply without material', () => {
+    const ended = (finish_reason: 'blocked' | 'length') =>
+      turnsOfHistory([line('m1', 'creator', '2026-01-01T10:00:05Z', { finish_reason, grounded: false })])[0];
+    expect(ended('blocked')).toMatchObject({ blocked: true, cutShort: false });
+    expect(ended('length')).toMatchObject({ blocked: false, cutShort: true });
+  });
+
   it('joins a pair that a page boundary has parted', () => {
     const newer = turnsOfHistory([line('m1', 'creator', '2026-01-01T10:00:05Z')]);
     const older = turnsOfHistory([line('m1', 'fan', '2026-01-01T10:00:00Z')]);

@@ -80,7 +80,7 @@ export function isOver(phase: Phase): boolean {
 }
 
 /** Accepted by the server and not ended: what a stop button stops and a reconnect resumes. */
-export function isRunning(turn: Turn): boolean {
+export function isRunning(turn: Turn): turn is Turn & { messageId: string } {
   return turn.messageId !== null && !isOver(turn.phase);
 }
 
@@ -180,6 +180,8 @@ function withReplyLine(turn: Turn, line: HistoryMessage): Turn {
     text: line.text,
     citations: line.citations ?? [],
     grounded: line.grounded ?? true,
+    blocked: line.finish_reason === 'blocked',
+    cutShort: line.finish_reason === 'length',
     feedback: line.feedback ?? null,
     problem: line.error ?? turn.problem,
   };

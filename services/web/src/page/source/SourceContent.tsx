@@ -1,6 +1,7 @@
 import { ChevronLeft, ChevronRight, ExternalLink, X } from 'lucide-react';
 import { useSource, useTranscript } from '../hooks.js';
 import { moment } from '../model/quota.js';
+import { citationAddress, dayOf, kindWords, wordsName } from '../model/sources.js';
 import { Waiting } from '../ui/Waiting.js';
 import { Player } from './Player.js';
 import type { SourceViewProps } from './SourceView.js';
@@ -11,7 +12,8 @@ export default function SourceContent({ citation, citations, onStep, onClose }: 
   const source = useSource(citation.source_id);
   const transcript = useTranscript(citation.source_id);
   const at = citations.findIndex((other) => other.index === citation.index);
-  const date = source.data?.published_at ? new Date(source.data.published_at) : null;
+  const kind = source.data?.kind;
+  const day = dayOf(source.data?.published_at);
   return (
     <div className="source">
       <header className="source-bar">
@@ -43,15 +45,12 @@ export default function SourceContent({ citation, citations, onStep, onClose }: 
         </button>
       </header>
       <div className="source-head">
-        <h2>{citation.title}</h2>
+        <h2 dir="auto">{citation.title}</h2>
         <p className="source-facts">
           {citation.start_seconds !== null && <span className="source-moment">▶ {moment(citation.start_seconds)}</span>}
-          {date && (
-            <time dateTime={date.toISOString()}>
-              {date.toLocaleDateString('en', { day: 'numeric', month: 'long', year: 'numeric' })}
-            </time>
-          )}
-          <a href={citation.url} target="_blank" rel="noopener noreferrer">
+          {kind && citation.start_seconds === null && <span>{kindWords[kind]}</span>}
+          {day && <time dateTime={source.data?.published_at ?? undefined}>{day}</time>}
+          <a href={citationAddress(citation, location.origin)} target="_blank" rel="noopener noreferrer">
             Open at the source <ExternalLink aria-hidden="true" />
           </a>
         </p>
@@ -60,6 +59,9 @@ export default function SourceContent({ citation, citations, onStep, onClose }: 
       {transcript.data ? (
         <TranscriptView
           segments={transcript.data.segments}
+          title={citation.title}
+          label={wordsName(kind) === 'text' ? 'Text' : 'Transcript'}
+          headings="h3"
           spot={{
             startSeconds: citation.start_seconds,
             endSeconds: citation.end_seconds,
@@ -69,7 +71,7 @@ export default function SourceContent({ citation, citations, onStep, onClose }: 
       ) : (
         <div className="source-quote">
           <blockquote>
-            <mark>{citation.quote}</mark>
+            <mark dir="auto">{citation.quote}</mark>
           </blockquote>
           {transcript.isPending ? (
             <Waiting>Fetching the words around it</Waiting>

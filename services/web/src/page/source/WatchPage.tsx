@@ -3,9 +3,10 @@ import { Link, useSearch } from 'wouter';
 import { problemOf } from '../api/problem.js';
 import { useCreator, useSource, useTitle, useTranscript } from '../hooks.js';
 import { moment } from '../model/quota.js';
+import { dayOf, kindWords, quoteOf, wordsName } from '../model/sources.js';
 import { MenuButton } from '../shell/MenuButton.js';
 import { Avatar, usePageAccent } from '../ui/Avatar.js';
-import { NotFound } from '../ui/NotFound.js';
+import { NotFound } from '../ui/NoticePage.js';
 import { Waiting } from '../ui/Waiting.js';
 import { Player } from './Player.js';
 import { TranscriptView } from './TranscriptView.js';
@@ -13,6 +14,7 @@ import { TranscriptView } from './TranscriptView.js';
 /** `/watch/{source_id}?t=`: a source of our own, at the cited words. */
 export default function WatchPage({ id }: { id: string }) {
   const seconds = secondsOf(useSearch());
+  const quote = quoteOf(location.hash);
   const source = useSource(id);
   const transcript = useTranscript(id);
   const { creator } = useCreator(source.data?.creator_id ?? null);
@@ -22,6 +24,8 @@ export default function WatchPage({ id }: { id: string }) {
   const failure = source.error ?? transcript.error;
   if (failure && problemOf(failure).code === 'not_found') return <NotFound what="This source" />;
   const address = source.data?.url ?? null;
+  const day = dayOf(source.data?.published_at);
+  const words = wordsName(source.data?.kind);
   return (
     <main className="watch" id="main">
       <header className="bar">
@@ -34,16 +38,20 @@ export default function WatchPage({ id }: { id: string }) {
         )}
         {creator && (
           <Link className="button button-quiet" href={`/c/${creator.slug}`}>
-            <MessageCircle aria-hidden="true" /> Ask about it
+            <MessageCircle aria-hidden="true" />
+            <span>
+              Ask<span className="wide-only"> about it</span>
+            </span>
           </Link>
         )}
       </header>
       <div className="watch-column">
         <div className="source-head">
-          <h1>{title ?? 'Source'}</h1>
+          <h1 dir="auto">{title ?? 'Source'}</h1>
           <p className="source-facts">
             {seconds !== null && <span className="source-moment">▶ {moment(seconds)}</span>}
             {source.data && <span>{kindWords[source.data.kind]}</span>}
+            {day && <time dateTime={source.data?.published_at ?? undefined}>{day}</time>}
             {address && (
               <a href={address} target="_blank" rel="noopener noreferrer">
                 Open at the source <ExternalLink aria-hidden="true" />
@@ -52,10 +60,10 @@ export default function WatchPage({ id }: { id: string }) {
           </p>
         </div>
         {address && title && <Player address={address} startSeconds={seconds} title={title} />}
-        {transcript.isPending && <Waiting>Fetching the transcript</Waiting>}
+        {transcript.isPending && <Waiting>Fetching the {words}</Waiting>}
         {transcript.error && (
           <div className="notice-page" role="alert">
-            <p>The transcript cannot be fetched at the moment.</p>
+            <p>The {words} cannot be fetched at the moment.</p>
             <button type="button" className="button" onClick={() => void transcript.refetch()}>
               Try again
             </button>
@@ -64,15 +72,16 @@ export default function WatchPage({ id }: { id: string }) {
         {transcript.data && (
           <TranscriptView
             segments={transcript.data.segments}
-            spot={{ startSeconds: seconds, endSeconds: null, quote: null }}
+            spot={{ startSeconds: seconds, endSeconds: null, quote }}
+            title={title ?? ''}
+            label={words === 'text' ? 'Text' : 'Transcript'}
+            headings="h2"
           />
         )}
       </div>
     </main>
   );
 }
-
-const kindWords = { video: 'Video', podcast: 'Podcast', article: 'Article', file: 'Document' } as const;
 
 /** `t=75` and `t=75s`; anything else is no second. */
 function secondsOf(search: string): number | null {
