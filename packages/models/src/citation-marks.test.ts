@@ -66,7 +66,43 @@ describe('citation marks', () => {
     expect(read('\n  Rest it. [1] \n').text).toBe('Rest it.');
   });
 
-  it('whose beginning never ends are text', () => {
-    expect(read('An open bracket [1').text).toBe('An open bracket [1');
+  it('the reply ends in the middle of are left out; other brackets are text', () => {
+    for (const cut of ['[', '[1', '[12, ', '[[1', '[[1]', '[passage 2', '[^1', '【1', '【']) {
+      expect(read(`It rests ${cut}`).text).toBe('It rests');
+    }
+    for (const whole of ['[sic', 'a < b', 'a <', '[sic]', '[2024', '<b>', '[1985, 86']) {
+      expect(read(`It rests ${whole}`).text).toBe(`It rests ${whole}`);
+    }
+  });
+
+  it('doubled or with a name of their own are marks too', () => {
+    for (const doubled of ['[[1]]', '【1†source】', '[ source 1 ]', '[#1]']) {
+      expect(read(...`The dough rests for four hours ${doubled}. Yes.`)).toMatchObject({
+        text: 'The dough rests for four hours. Yes.',
+        citations: [{ passageIndex: 0 }],
+      });
+    }
+  });
+
+  it('before any words support nothing', () => {
+    expect(read('[1] "Bread at home", from 0:12')).toMatchObject({ text: '"Bread at home", from 0:12', citations: [] });
+  });
+
+  it('with a wrong number lead to the passage the sentence clearly comes from, if there is one', () => {
+    expect(read('Salt slows the yeast down, I found [1].').citations).toMatchObject([
+      { passageIndex: 1, quote: 'Salt slows the yeast down.' },
+    ]);
+    expect(read('Geduld ist alles [1].').citations).toMatchObject([{ passageIndex: 0 }]);
+  });
+
+  it('leave, and the tags of the prompt with them, wherever the stream is cut', () => {
+    const said =
+      '<material>\n[1] "Bread"\n</material> Rest it < 4 hours [1]. <material x="1"> Then `<material>` is < code.</ma';
+    const whole = read(said);
+    expect(whole.text).toBe('"Bread"\nRest it < 4 hours. Then `<material>` is < code.');
+    for (let at = 0; at <= said.length; at += 1) {
+      expect(read(said.slice(0, at), said.slice(at)).text).toBe(whole.text);
+    }
+    expect(read(...said).text).toBe(whole.text);
   });
 });

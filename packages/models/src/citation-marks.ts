@@ -2,9 +2,17 @@ import type { ModelPiece } from './chat-model.js';
 import type { QuoteFinder } from './quote.js';
 import { splitSentences } from './sentences.js';
 
-/** `[2]`, `[1, 3]`, `[1-3]`, `[^2]`, `[passage 2]` and the same in 【】. A year or a word in brackets is text. */
-const mark = /[[【]\s*(?:\^|#|passages?\s*|sources?\s*)?\d{1,3}(?:\s*[,;\-–]\s*\d{1,3})*\s*[\]】]/iy;
-const markBeginning = /[[【][\s\d,;\-–^#a-z]{0,30}$/iy;
+/** `[2]`, `[1, 3]`, `[1-3]`, `[^2]`, `[passage 2]`, `[[2]]`, and the same in 【】, there also `【2†source】`. A year or a word in brackets is text. */
+const mark =
+  /(?:\[\s*(?:\^|#|passages?\s*|sources?\s*)?\d{1,3}(?:\s*[,;\-–]\s*\d{1,3})*\s*\]|\[\[\s*\d{1,3}(?:\s*[,;\-–]\s*\d{1,3})*\s*\]\]|【\s*(?:passages?\s*|sources?\s*)?\d{1,3}(?:\s*[,;\-–]\s*\d{1,3})*\s*(?:†[^\]】\n]{0,40})?】)/iy;
+const markBeginning =
+  /(?:\[\[?[\s\d,;\-–^#a-z]{0,30}|\[\[[\s\d,;\-–]{1,30}\]|【[\s\d,;\-–a-z]{0,30}(?:†[^\]】\n]{0,40})?)$/iy;
+/** A mark the reply ended in the middle of. */
+const markCut =
+  /(?:\[\[?|【)\s*(?:\^|#|passages?\s*|sources?\s*)?(?:\d{1,3}(?:\s*[,;\-–]\s*\d{1,3})*\s*[,;\-–]?\s*\]?)?$/iy;
+/** The tags of the prompt's data channel: a model that repeats them does not mean them for a fan. */
+const channelTag = /<\s*\/?\s*material\b[^>\n]{0,80}>/iy;
+const channelTagBeginning = /<\s*\/?\s*(?:m(?:a(?:t(?:e(?:r(?:i(?:a(?:l(?:\b[^>\n]{0,80})?)?)?)?)?)?)?)?)?$/iy;
 const closing = /^[.,;:!?…)\]"'”’»。！？]+/;
 
 export interface MarkReader {
@@ -18,7 +26,7 @@ export interface MarkReader {
 }
 
 /**
- * Takes citation marks out of streamed text and gives each a verbatim quote of the passage it names, for the sentence just said. A possible
+ * Takes citation marks, and what a model repeats of the prompt's tags, out of streamed text and gives each a verbatim quote of the passage it names, for the sentence just said. A possible
  * beginning of a mark is held back until it is decided, also when the stream cuts through it; so is white space before one. A mark that
  * names no passage is dropped, one inside code is text, and the same quote is cited once.
  */
@@ -27,6 +35,7 @@ export function makeMarkReader(quotes: QuoteFinder, passageCount: number): MarkR
   let space = '';
   let said = '';
   let afterMark = false;
+  let afterTag = false;
   let waiting: ModelPiece[] = [];
   let citations = 0;
   const cited = new Set<string>();
@@ -45,12 +54,13 @@ export function makeMarkReader(quotes: QuoteFinder, passageCount: number): MarkR
       afterMark = false;
       if (/^\s/.test(rest)) space = '';
     }
-    const body = rest.trimEnd();
-    if (body !== '') {
-      emit(space + body, pieces);
-      space = '';
-    }
-    space += rest.slice(body.length);
+    const words = rest.trim();
+    const lead = rest.slice(0, rest.length - rest.trimStart().length);
+    space += lead;
+    if (words === '') return;
+    emit((afterTag ? oneBreak(space) : space) + words, pieces);
+    afterTag = false;
+    space = rest.slice(lead.length + words.length);
   }
 
   function emit(text: string, pieces: ModelPiece[]): void {
@@ -61,14 +71,16 @@ export function makeMarkReader(quotes: QuoteFinder, passageCount: number): MarkR
   }
 
   function cite(text: string): void {
+    // Before any words there is nothing it could support.
+    if (said === '') return;
     afterMark = true;
     const sentence = splitSentences(said.slice(-1_200)).at(-1)?.text ?? '';
     for (const index of passagesNamed(text, passageCount)) {
-      const found = quotes.inPassage(index, sentence);
-      if (!found || cited.has(`${index}\n${found.quote}`)) continue;
-      cited.add(`${index}\n${found.quote}`);
+      const found = quotes.forMark(index, sentence);
+      if (!found || cited.has(`${found.passageIndex}\n${found.quote}`)) continue;
+      cited.add(`${found.passageIndex}\n${found.quote}`);
       citations += 1;
-      waiting.push({ type: 'citation', passageIndex: index, quote: found.quote });
+      waiting.push({ type: 'citation', passageIndex: found.passageIndex, quote: found.quote });
     }
   }
 
@@ -76,17 +88,18 @@ export function makeMarkReader(quotes: QuoteFinder, passageCount: number): MarkR
     const pieces: ModelPiece[] = [];
     let at = 0;
     while (at < text.length) {
-      const bracket = nextBracket(text, at);
-      code.pass(text.slice(at, bracket));
-      say(text.slice(at, bracket), pieces);
-      at = bracket;
+      const opening = nextOpening(text, at);
+      code.pass(text.slice(at, opening));
+      say(text.slice(at, opening), pieces);
+      at = opening;
       if (at === text.length) break;
-      const whole = code.inside ? null : matchAt(mark, text, at);
+      const { whole, begun } = code.inside ? asText : findAt(text, at, atEnd);
       if (whole !== null) {
-        cite(whole);
+        if (text.charAt(at) === '<') afterTag = true;
+        else cite(whole);
         at += whole.length;
-      } else if (!atEnd && !code.inside && matchAt(markBeginning, text, at) !== null) {
-        held = text.slice(at);
+      } else if (begun) {
+        held = atEnd ? '' : text.slice(at);
         return pieces;
       } else {
         say(text.charAt(at), pieces);
@@ -109,10 +122,34 @@ export function makeMarkReader(quotes: QuoteFinder, passageCount: number): MarkR
   };
 }
 
-function nextBracket(text: string, from: number): number {
+/** What a tag stood between: its line breaks, two at most, or one blank. */
+function oneBreak(space: string): string {
+  return space.replace(/[^\n]/g, '').slice(0, 2) || space.slice(0, 1);
+}
+
+interface Taken {
+  /** A mark or a tag that begins here. */
+  whole: string | null;
+  /** What stands here to the end may become one; at the end of the reply, was one. */
+  begun: boolean;
+}
+
+const asText: Taken = { whole: null, begun: false };
+
+function findAt(text: string, at: number, atEnd: boolean): Taken {
+  const isTag = text.charAt(at) === '<';
+  const beginning = isTag ? channelTagBeginning : atEnd ? markCut : markBeginning;
+  return {
+    whole: matchAt(isTag ? channelTag : mark, text, at),
+    // A lone "<" at the end of a reply is a sign of its own.
+    begun: matchAt(beginning, text, at) !== null && !(isTag && atEnd && text.length - at === 1),
+  };
+}
+
+function nextOpening(text: string, from: number): number {
   for (let at = from; at < text.length; at += 1) {
     const character = text.charAt(at);
-    if (character === '[' || character === '【') return at;
+    if (character === '[' || character === '【' || character === '<') return at;
   }
   return text.length;
 }
@@ -124,7 +161,7 @@ function matchAt(pattern: RegExp, text: string, at: number): string | null {
 
 function passagesNamed(text: string, passageCount: number): number[] {
   const named = new Set<number>();
-  for (const [, first = '', last] of text.matchAll(/(\d+)(?:\s*[-–]\s*(\d+))?/g)) {
+  for (const [, first = '', last] of text.replace(/†.*/, '').matchAll(/(\d+)(?:\s*[-–]\s*(\d+))?/g)) {
     const from = Number(first);
     const to = last === undefined ? from : Math.min(Number(last), from + 9);
     for (let number = from; number <= to; number += 1) {

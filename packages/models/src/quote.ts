@@ -8,13 +8,28 @@ export interface Quote {
   quote: string;
   /** Share, by weight, of the sentence's meaning words that the quote holds: 0 to 1. */
   support: number;
+  /** How many of them that is. */
+  sharedWords: number;
 }
 
 export interface QuoteFinder {
-  /** The sentence of that passage that best supports what was said; null when there is no such passage or it is empty. */
-  inPassage(passageIndex: number, said: string): Quote | null;
-  /** The same over all passages. */
+  /**
+   * The sentence of that passage that best supports what was said; null when there is no such passage or it is empty. Where the passage shares
+   * no word with what was said and another clearly supports it, the model took the wrong number: then that one's sentence.
+   */
+  forMark(passageIndex: number, said: string): Quote | null;
+  /** The sentence of all passages that best supports what was said. */
   anywhere(said: string): Quote | null;
+}
+
+/** A sentence speaks from a quote that holds this much of its meaning words, */
+const clearSupport = 0.6;
+/** and so many of them: one word alone is anybody's. */
+const clearWords = 3;
+
+/** Whether what was said clearly comes from the quote. */
+export function isClear({ support, sharedWords }: Quote): boolean {
+  return support >= clearSupport && sharedWords >= clearWords;
 }
 
 interface Candidate {
@@ -44,7 +59,7 @@ export function makeQuoteFinder(passages: readonly ModelPassage[], question: str
 
   function best(among: readonly Candidate[], said: string): Quote | null {
     const wanted = new Set(contentStems(said));
-    let found: Quote | null = null;
+    let found: { candidate: Candidate; support: number } | null = null;
     let foundScore = -1;
     for (const candidate of among) {
       const support = overlap(wanted, candidate.stems);
@@ -52,18 +67,25 @@ export function makeQuoteFinder(passages: readonly ModelPassage[], question: str
       const score = support + 0.1 * overlap(asked, candidate.stems) + brevity;
       if (score > foundScore) {
         foundScore = score;
-        found = { passageIndex: candidate.passageIndex, quote: candidate.text, support };
+        found = { candidate, support };
       }
     }
-    return found;
+    if (!found) return null;
+    const { passageIndex, text, stems } = found.candidate;
+    const sharedWords = [...wanted].filter((each) => stems.has(each)).length;
+    return { passageIndex, quote: text, support: found.support, sharedWords };
   }
 
   return {
-    inPassage: (passageIndex, said) =>
-      best(
+    forMark(passageIndex, said) {
+      const named = best(
         candidates.filter((candidate) => candidate.passageIndex === passageIndex),
         said,
-      ),
+      );
+      if (!named || named.support > 0) return named;
+      const other = best(candidates, said);
+      return other && isClear(other) ? other : named;
+    },
     anywhere: (said) => best(candidates, said),
   };
 }

@@ -3,11 +3,9 @@ import { makeMarkReader } from './citation-marks.js';
 import type { ProviderChunk } from './deadlines.js';
 import { stripInvisible } from './invisible.js';
 import { ModelError } from './model-error.js';
-import { makeQuoteFinder, type QuoteFinder } from './quote.js';
+import { isClear, makeQuoteFinder, type QuoteFinder } from './quote.js';
 import { splitSentences } from './sentences.js';
 
-/** A model that set no marks still spoke from the passages where a sentence of its reply shares this much of its meaning words with one. */
-const clearSupport = 0.6;
 const mostAddedCitations = 3;
 
 /**
@@ -39,11 +37,12 @@ export async function* toReplyPieces(
   };
 }
 
+/** A model that set no marks still spoke from the passages where a sentence of its reply clearly comes from one. */
 function addedCitations(said: string, quotes: QuoteFinder): ModelPiece[] {
   const added = new Map<string, ModelPiece>();
   for (const { text } of splitSentences(said)) {
     const found = quotes.anywhere(text);
-    if (!found || found.support < clearSupport || text.length < 20) continue;
+    if (!found || !isClear(found)) continue;
     added.set(found.quote, { type: 'citation', passageIndex: found.passageIndex, quote: found.quote });
     if (added.size === mostAddedCitations) break;
   }
