@@ -16,9 +16,9 @@ import { readIdempotencyKey } from './idempotency.js';
 import { readJson } from './read-json.js';
 import { findCreator } from './submit.js';
 
-const sessionBody = z.object({ creator_id: opaqueId.optional(), user_id: opaqueId.optional() });
-const sessionMessageBody = z.object({ session_id: opaqueId, message: messageText });
-const channelMessageBody = z.object({
+export const sessionBody = z.object({ creator_id: opaqueId.optional(), user_id: opaqueId.optional() });
+export const sessionMessageBody = z.object({ session_id: opaqueId, message: messageText });
+export const channelMessageBody = z.object({
   user_id: opaqueId,
   channel: z.literal('web', 'only `web` is served until channels exist'),
   content: z.object({ type: z.literal('text', 'only `text` is served until channels exist'), text: messageText }),

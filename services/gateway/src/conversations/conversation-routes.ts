@@ -8,9 +8,9 @@ import type { CreatorFinder } from '../creators/creator-routes.js';
 import { principalOf } from '../http/identify.js';
 import { readableConversation } from './access.js';
 
-const listQuery = pageQuery.extend({ user_id: opaqueId.optional() });
+export const listQuery = pageQuery.extend({ user_id: opaqueId.optional() });
 /** `order=newest` begins with the last lines and pages back; lines within a page are oldest first either way. */
-const historyQuery = pageQuery.extend({ order: z.enum(['oldest', 'newest']).default('oldest') });
+export const historyQuery = pageQuery.extend({ order: z.enum(['oldest', 'newest']).default('oldest') });
 
 /** `/api/v1/conversations` and what hangs on them; a creator's conversations for its owner. */
 export function conversationRouter(options: { conversations: ConversationRepository; find: CreatorFinder }): Router {

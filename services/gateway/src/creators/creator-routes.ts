@@ -19,7 +19,7 @@ import type { RetrievalClient } from '../search/retrieval-client.js';
 import { canManage, canSee, viewerOf } from './access.js';
 import { slugsOf } from './slug.js';
 
-const listQuery = pageQuery.extend({ q: text(0, 200).optional() });
+export const creatorListQuery = pageQuery.extend({ q: text(0, 200).optional() });
 const maxSlugTries = 20;
 
 export interface CreatorRouteOptions {
@@ -45,7 +45,7 @@ export function creatorRouter(options: CreatorRouteOptions): Router {
 
   route(router, '/api/v1/creators', {
     get: async (request, response) => {
-      const query = parseOrProblem(listQuery, request.query);
+      const query = parseOrProblem(creatorListQuery, request.query);
       const principal = principalIfAny(request);
       const tenantId = principal?.tenantId ?? (await tenantOf(request.headers));
       const page = await creators.list(tenantId, { viewer: viewerOf(principal), ...query });

@@ -5,10 +5,10 @@ import {
   conversationSchema,
   feedbackBody,
   historyMessageSchema,
-  messageText,
-  opaqueId,
+  type ProblemCode,
   turnViewSchema,
 } from '@sidestage/contracts';
+import { channelMessageBody, sessionBody, sessionMessageBody } from '../chat/legacy-routes.js';
 import { noContent, type Operation, type OperationAnswer, ok, z } from './operation.js';
 
 const idempotencyKey = {
@@ -29,6 +29,16 @@ const accepted: OperationAnswer = {
   headers: ['Location'],
 };
 
+const sendingProblems: ProblemCode[] = [
+  'not_found',
+  'idempotency_in_progress',
+  'idempotency_mismatch',
+  'model_failed',
+  'overloaded',
+  'deadline_exceeded',
+  'cancelled',
+];
+
 export const chatOperations: Operation[] = [
   {
     method: 'post',
@@ -40,16 +50,8 @@ export const chatOperations: Operation[] = [
     credential: 'needed',
     headers: [idempotencyKey, { name: 'Prefer', description: '`respond-async`' }],
     body: chatBody,
-    answers: [ok(completedSchema, 'The reply'), accepted],
-    problems: [
-      'not_found',
-      'idempotency_in_progress',
-      'idempotency_mismatch',
-      'model_failed',
-      'overloaded',
-      'deadline_exceeded',
-      'cancelled',
-    ],
+    answers: [ok(completedSchema, 'The reply'), events, accepted],
+    problems: sendingProblems,
   },
   {
     method: 'get',
@@ -99,7 +101,7 @@ export const olderOperations: Operation[] = [
     tag: 'Older APIs',
     summary: 'Begin a conversation',
     credential: 'optional',
-    body: z.object({ creator_id: opaqueId.optional(), user_id: opaqueId.optional() }),
+    body: sessionBody,
     answers: [{ status: 201, description: 'Made', schema: session.extend({ token: z.string().optional() }) }],
     problems: ['not_found'],
   },
@@ -109,9 +111,10 @@ export const olderOperations: Operation[] = [
     tag: 'Older APIs',
     summary: 'Say something; see POST /api/v1/chat',
     credential: 'needed',
-    body: z.object({ session_id: opaqueId, message: messageText }),
-    answers: [ok(completedSchema)],
-    problems: ['not_found'],
+    headers: [idempotencyKey],
+    body: sessionMessageBody,
+    answers: [ok(completedSchema, 'The reply'), events, accepted],
+    problems: sendingProblems,
   },
   {
     method: 'get',
@@ -128,14 +131,10 @@ export const olderOperations: Operation[] = [
     tag: 'Older APIs',
     summary: 'Say something in a channel envelope; see POST /api/v1/chat',
     credential: 'needed',
-    body: z.object({
-      user_id: opaqueId,
-      channel: z.literal('web'),
-      content: z.object({ type: z.literal('text'), text: messageText }),
-      creator_id: opaqueId.optional(),
-    }),
-    answers: [ok(completedSchema)],
-    problems: ['not_found'],
+    headers: [idempotencyKey],
+    body: channelMessageBody,
+    answers: [ok(completedSchema, 'The reply'), events, accepted],
+    problems: sendingProblems,
   },
   {
     method: 'get',

@@ -1,5 +1,6 @@
 import { conversationSchema, historyMessageSchema } from '@sidestage/contracts';
-import { listOf, noContent, type Operation, ok, page, z } from './operation.js';
+import { historyQuery, listQuery } from '../conversations/conversation-routes.js';
+import { listOf, noContent, type Operation, ok } from './operation.js';
 
 export const conversationOperations: Operation[] = [
   {
@@ -8,7 +9,7 @@ export const conversationOperations: Operation[] = [
     tag: 'Conversations',
     summary: 'One’s own conversations, the last used first',
     credential: 'needed',
-    query: page.extend({ user_id: z.string().optional() }),
+    query: listQuery,
     answers: [ok(listOf(conversationSchema))],
   },
   {
@@ -36,7 +37,7 @@ export const conversationOperations: Operation[] = [
     summary: 'What was said, oldest first',
     description: '`order=newest` begins with the last lines and pages back; lines within a page are oldest first.',
     credential: 'needed',
-    query: page.extend({ order: z.enum(['oldest', 'newest']).default('oldest') }),
+    query: historyQuery,
     answers: [ok(listOf(historyMessageSchema))],
     problems: ['not_found'],
   },

@@ -6,6 +6,7 @@ import {
   searchAnswer,
   searchBody,
 } from '@sidestage/contracts';
+import { creatorListQuery } from '../creators/creator-routes.js';
 import { created, listOf, noContent, type Operation, ok, page, z } from './operation.js';
 
 export const creatorOperations: Operation[] = [
@@ -15,7 +16,7 @@ export const creatorOperations: Operation[] = [
     tag: 'Creators',
     summary: 'The creators one may chat with',
     credential: 'optional',
-    query: page.extend({ q: z.string().max(200).optional() }),
+    query: creatorListQuery,
     answers: [ok(listOf(creatorSchema))],
   },
   {

@@ -26,6 +26,7 @@ describe('the API document', () => {
     const chat = document.paths['/api/v1/chat'].post;
     expect(chat.requestBody.content['application/json'].schema.properties.message.maxLength).toBe(8000);
     expect(chat.responses['429'].content['application/problem+json'].schema.$ref).toBe('#/components/schemas/Problem');
+    expect(Object.keys(chat.responses['200'].content)).toEqual(['application/json', 'text/event-stream']);
     expect(JSON.stringify(document)).not.toContain('undefined');
     // What a plain refinement checks JSON Schema would not say.
     expect(chat.requestBody.content['application/json'].schema.properties.message).toMatchObject({

@@ -84,6 +84,19 @@ function answerOf(answer: OperationAnswer): Json {
   };
 }
 
+/** By status; what can be had in two forms is one answer with two content types. */
+function answersOf({ answers }: Operation): Json {
+  const byStatus: Record<string, Json> = {};
+  for (const answer of answers) {
+    const known = byStatus[answer.status];
+    const next = answerOf(answer);
+    byStatus[answer.status] = known
+      ? { ...known, content: { ...(known.content as Json), ...(next.content as Json) } }
+      : next;
+  }
+  return byStatus;
+}
+
 /** Problems by status, with their codes. */
 function problemsOf(operation: Operation): Json {
   const codes = new Set<ProblemCode>(['quota_exceeded', 'overloaded', 'unavailable', 'internal', 'timeout']);
@@ -128,7 +141,7 @@ function operationOf(operation: Operation): Json {
     ...(body && { requestBody: body }),
     responses: {
       ...problemsOf(operation),
-      ...Object.fromEntries(operation.answers.map((answer) => [String(answer.status), answerOf(answer)])),
+      ...answersOf(operation),
     },
   };
 }

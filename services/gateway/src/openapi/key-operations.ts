@@ -7,7 +7,7 @@ import {
   tenantPolicyBody,
   tenantPolicySchema,
 } from '@sidestage/contracts';
-import { created, listOf, noContent, type Operation, ok } from './operation.js';
+import { created, listOf, noContent, type Operation, ok, page } from './operation.js';
 
 export const keyOperations: Operation[] = [
   {
@@ -26,6 +26,7 @@ export const keyOperations: Operation[] = [
     tag: 'Keys and tenants',
     summary: 'The keys in force',
     credential: 'needed',
+    query: page,
     answers: [ok(listOf(keySchema))],
     problems: ['forbidden'],
   },
