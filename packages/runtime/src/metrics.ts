@@ -1,16 +1,20 @@
+import { tierNames } from '@sidestage/contracts';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60];
 
-/** DESIGN's metrics, made on every service, so that a dashboard never asks for a name that is not there. Labels never carry ids of people. */
-export function makeMetrics(service: string) {
+/**
+ * DESIGN's metrics, made on every service, so that a dashboard never asks for a name that is not there. Labels never carry ids of people.
+ * @param options.turns whether this service counts turns: their series begin at zero, because a rate cannot see the step that makes a series
+ */
+export function makeMetrics(service: string, options: { turns?: boolean } = {}) {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  return {
+  const metrics = {
     registry,
     chatRequests: new Counter({
       name: 'ai_chat_requests_total',
@@ -89,5 +93,14 @@ export function makeMetrics(service: string) {
       registers,
     }),
   };
+  if (options.turns) {
+    for (const tier of tierNames) {
+      for (const status of ['completed', 'failed', 'cancelled', 'refused'])
+        metrics.chatRequests.inc({ status, tier }, 0);
+      for (const histogram of [metrics.chatDuration, metrics.timeToFirstToken, metrics.queueWait])
+        histogram.zero({ tier });
+    }
+  }
+  return metrics;
 }
 export type Metrics = ReturnType<typeof makeMetrics>;

@@ -51,7 +51,7 @@ export interface RunningWorker {
 /** Wires a chat worker and starts it. */
 export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
   const logger = makeLogger({ service: 'chat-worker', level: config.LOG_LEVEL, debug: config.DEBUG });
-  const metrics = makeMetrics('chat-worker');
+  const metrics = makeMetrics('chat-worker', { turns: true });
   const lifecycle = new Lifecycle(logger, config.DRAIN_MS + 5_000);
 
   const redis = makeRedis(config.redisUrl, 'request', logger);
