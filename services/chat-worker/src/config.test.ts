@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { defaultDeadlines } from '@sidestage/models';
 import { readConfig } from './config.js';
 
 const least = {
@@ -23,6 +24,12 @@ describe('the worker’s settings', () => {
   test('MODEL_RPM is one number for all, or one for each', () => {
     expect(readConfig({ ...least, MODEL_RPM: '60' }).MODEL_RPM).toEqual({ gemini: 60, openai: 60 });
     expect(readConfig({ ...least, MODEL_RPM: 'gemini=60, openai=500' }).MODEL_RPM).toEqual({ gemini: 60, openai: 500 });
+  });
+
+  test('a provider has ten seconds for its first words, eight between words and two minutes in all', () => {
+    const { MODEL_FIRST_TOKEN_MS, MODEL_GAP_MS, MODEL_TOTAL_MS } = readConfig(least);
+    expect([MODEL_FIRST_TOKEN_MS, MODEL_GAP_MS, MODEL_TOTAL_MS]).toEqual([10_000, 8_000, 120_000]);
+    expect(defaultDeadlines).toEqual({ firstTokenMs: 10_000, gapMs: 8_000, totalMs: 120_000 });
   });
 
   test('contexts are kept for an hour unless told otherwise, and not at all without the cache', () => {

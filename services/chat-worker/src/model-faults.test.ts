@@ -9,7 +9,7 @@ describe('when the model fails', () => {
   let world: WorkerWorld;
   let gemini: ModelServer;
 
-  let worker: { stop(): Promise<void> };
+  let worker: { port: number; stop(): Promise<void> };
 
   beforeAll(async () => {
     world = await makeWorkerWorld();
@@ -29,6 +29,7 @@ describe('when the model fails', () => {
       GOOGLE_BASE_URL: gemini.url,
       MODEL_FIRST_TOKEN_MS: '400',
       MODEL_GAP_MS: '300',
+      MODEL_TOTAL_MS: '4000',
       BREAKER_ERROR_PERCENT: '100',
     });
   });
@@ -55,6 +56,31 @@ describe('when the model fails', () => {
     expect(events.map((event) => event.seq)).toEqual(events.map((_event, index) => index + 1));
     expect(gemini.requests).toHaveLength(2);
     expect(await world.row(turn.turnId)).toMatchObject({ epoch: 1, failures: 0, reply_text: clean });
+  });
+
+  test('that drips without end, it is stopped at the total and asked once more', async () => {
+    gemini.next({ reply: 'on and on '.repeat(200), tokenDelayMs: 50 });
+    const turn = await world.send('How does sleep help?');
+    expect((await turn.ended()).at(-1)).toMatchObject({ type: 'completed', reply: { text: clean } });
+    expect(gemini.requests).toHaveLength(2);
+    expect(gemini.requests[0]?.abandoned).toBe(true);
+  });
+
+  test('the tokens it counts are counted by provider, model and direction', async () => {
+    await (await world.send('How does sleep help?')).ended();
+    const [row] = await world.testDatabase.query<{ input_tokens: number; output_tokens: number }>(
+      'SELECT input_tokens, output_tokens FROM turns ORDER BY accepted_at DESC LIMIT 1',
+    );
+    const metrics = await (await fetch(`http://127.0.0.1:${worker.port}/metrics`)).text();
+    const counted = (direction: string) =>
+      Number(
+        new RegExp(
+          `^ai_chat_model_tokens_total\\{(?=[^}]*provider="gemini")(?=[^}]*model="[^"]+")[^}]*direction="${direction}"[^}]*\\} (\\d+)`,
+          'm',
+        ).exec(metrics)?.[1],
+      );
+    expect(row?.output_tokens).toBeGreaterThan(0);
+    expect([counted('input'), counted('output')]).toEqual([row?.input_tokens, row?.output_tokens]);
   });
 
   test('a safety block of the prompt is a polite sentence that cites nothing', async () => {
@@ -133,6 +159,22 @@ describe('a provider that asks for patience', () => {
     }
     expect(gemini.requests).toHaveLength(5);
     for (const worker of workers) await worker.stop();
+  });
+
+  test('however often it asks, the turn goes on waiting: no attempt is used up and no breaker opens', async () => {
+    const worker = await world.startWorker({
+      MODEL_LADDER: 'gemini',
+      GOOGLE_API_KEY: 'test',
+      GOOGLE_BASE_URL: gemini.url,
+      BREAKER_ERROR_PERCENT: '1',
+    });
+    const refusals = 8;
+    for (let time = 0; time < refusals; time++) gemini.next({ status: 429, retryAfterSeconds: 0.05 });
+    const turn = await world.send('one');
+    expect((await turn.ended(30_000)).at(-1)).toMatchObject({ type: 'completed' });
+    expect(gemini.requests).toHaveLength(refusals + 1);
+    expect(await world.row(turn.turnId)).toMatchObject({ failures: 0, crashes: 0, outcome: 'completed' });
+    await worker.stop();
   });
 
   test('hands over to the next of the ladder at once', async () => {
