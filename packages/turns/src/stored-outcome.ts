@@ -1,10 +1,16 @@
-import type { Completed, ReplyEventBody } from '@sidestage/contracts';
+import type { Citation, Completed, ReplyEventBody } from '@sidestage/contracts';
 import { ProblemError } from '@sidestage/contracts';
 import type { TurnRow } from '@sidestage/store';
 import type { StoredOutcome } from './ports.js';
 
 const sinceAccepted = (turn: TurnRow, moment: Date | null) =>
   moment === null ? null : Math.max(0, moment.getTime() - turn.accepted_at.getTime());
+
+/** Postgres's jsonb forgets the order of keys; a stored answer is repeated byte for byte. */
+function inOrder(citation: Citation): Citation {
+  const { source_id, title, url, start_seconds, end_seconds, quote, index, offset } = citation;
+  return { source_id, title, url, start_seconds, end_seconds, quote, index, offset };
+}
 
 /** The 200 of a completed turn, as Postgres tells it. */
 export function completedOf(turn: TurnRow): Completed {
@@ -14,7 +20,11 @@ export function completedOf(turn: TurnRow): Completed {
     conversation_id: turn.conversation_id,
     creator_id: turn.creator_id,
     status: 'completed',
-    reply: { text: turn.reply_text ?? '', citations: turn.citations ?? [], grounded: turn.grounded ?? false },
+    reply: {
+      text: turn.reply_text ?? '',
+      citations: (turn.citations ?? []).map(inOrder),
+      grounded: turn.grounded ?? false,
+    },
     finish_reason: turn.finish_reason ?? 'stop',
     model: turn.model ?? '',
     cached: false,
