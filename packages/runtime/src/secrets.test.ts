@@ -17,6 +17,9 @@ describe('secrets of a production process', () => {
   });
 
   test('that others know stop the start, each named once with what to do, none repeated', () => {
+    // A comment that an env file's reader took for the value.
+    const comment = { ...own, keys: { JWT_SECRET_KEY: '# at least 32 characters; made at first start' } };
+    expect(() => refuseShippedSecrets('production', comment)).toThrow(/JWT_SECRET_KEY/);
     let message = '';
     try {
       refuseShippedSecrets('production', {

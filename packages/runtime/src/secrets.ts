@@ -1,7 +1,7 @@
 import { ConfigError } from './env.js';
 
 /** Words of secrets that stand in examples and in other people's repositories. */
-const shippedSecret = /change.?me|example|default|your[-_ ]|secret[-_ ]?key|development|insecure|password|^(.)\1+$/i;
+const shippedSecret = /change.?me|example|default|your[-_ ]|secret[-_ ]?key|development|insecure|password|^#|^(.)\1+$/i;
 const shippedPasswords = new Set(['', 'sidestage', 'postgres', 'redis', 'password', 'secret', 'admin', 'changeme']);
 
 /** What a process keeps secret, or reaches other parts with. */

@@ -86,10 +86,16 @@ describe('the launcher’s settings', () => {
         [...readFileSync(file, 'utf8').matchAll(/^ {2,}([A-Z][A-Z0-9_]+):/gm)].map((m) => m[1]),
       ),
     );
+    const compose = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+    for (const [, name] of compose.matchAll(/\$\{([A-Z][A-Z0-9_]*)/g)) read.add(name);
     const example = readFileSync(join(root, '.env.example'), 'utf8');
     const offered = new Set([...example.matchAll(/^#?([A-Z][A-Z0-9_]*)=/gm)].map((match) => match[1]));
     const ofOlderSystems = ['SESSION_TTL', 'THREAD_TTL', 'RESPONSE_CACHE_TTL'];
     expect([...read].filter((name) => !offered.has(name))).toEqual([]);
     expect([...offered].filter((name) => !read.has(name))).toEqual(ofOlderSystems);
+  });
+  test('copied from .env.example are read the same by docker compose: it takes what stands behind an empty value', () => {
+    const example = readFileSync(join(readConfig({}, []).root, '.env.example'), 'utf8');
+    expect(example.match(/^[A-Z][A-Z0-9_]*=[ \t]+.*$/gm)).toBeNull();
   });
 });
