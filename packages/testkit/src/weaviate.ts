@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findFreePort, findOnPath, startOwnedProcess } from '@sidestage/embedded';
+import { findFreePort, findOnPath, type OwnedProcess, startOwnedProcess } from '@sidestage/embedded';
 import { cacheFolder } from './config.js';
 import { waitFor } from './wait-for.js';
 
@@ -9,10 +9,13 @@ const READY_WITHIN_MS = 60_000;
 
 export interface TestWeaviate {
   readonly url: string;
-  readonly pid: number;
   /** SIGSTOP: it takes connections and answers nothing. */
   freeze(): void;
   resume(): void;
+  /** SIGKILL; its address refuses connections until `restart`. */
+  kill(): Promise<void>;
+  /** Starts it again at the same address, after `kill`, on its data or (`wipe`) on nothing. */
+  restart(options?: { wipe?: boolean }): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -38,7 +41,8 @@ export async function startWeaviate(): Promise<TestWeaviate> {
   const [port, gossip, data, raft, raftInternal, grpc] = await Promise.all(
     Array.from({ length: 6 }, () => findFreePort()),
   );
-  const child = await startOwnedProcess({
+  const dataFolder = join(folder, 'data');
+  const options = {
     command,
     args: ['--host', '127.0.0.1', '--port', String(port), '--scheme', 'http'],
     cwd: folder,
@@ -46,7 +50,7 @@ export async function startWeaviate(): Promise<TestWeaviate> {
     env: {
       PATH: process.env.PATH,
       HOME: folder,
-      PERSISTENCE_DATA_PATH: join(folder, 'data'),
+      PERSISTENCE_DATA_PATH: dataFolder,
       AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: 'true',
       DEFAULT_VECTORIZER_MODULE: 'none',
       CLUSTER_HOSTNAME: 'node1',
@@ -61,31 +65,44 @@ export async function startWeaviate(): Promise<TestWeaviate> {
       GO_PROFILING_DISABLE: 'true',
       LOG_LEVEL: 'warning',
     },
-  });
-  const url = `http://127.0.0.1:${port}`;
-  const stop = async (): Promise<void> => {
-    await child.stop(15_000);
-    rmSync(folder, { recursive: true, force: true });
   };
-  try {
+  const url = `http://127.0.0.1:${port}`;
+  let child: OwnedProcess | undefined;
+  const launch = async (): Promise<void> => {
+    const started = await startOwnedProcess(options);
+    child = started;
     await waitFor(
       async () => {
-        if (!child.alive()) return 'ended';
+        if (!started.alive()) return 'ended';
         const response = await fetch(`${url}/v1/.well-known/ready`, { signal: AbortSignal.timeout(1_000) });
         return response.ok;
       },
       { timeoutMs: READY_WITHIN_MS, everyMs: 100, what: 'Weaviate to be ready' },
     );
-    if (!child.alive()) throw new Error('Weaviate ended before it was ready');
+    if (!started.alive()) throw new Error('Weaviate ended before it was ready');
+  };
+  const stop = async (): Promise<void> => {
+    await child?.stop(15_000);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await launch();
   } catch (error) {
     await stop();
     throw error;
   }
   return {
     url,
-    pid: child.pid,
-    freeze: () => child.signal('SIGSTOP'),
-    resume: () => child.signal('SIGCONT'),
+    freeze: () => child?.signal('SIGSTOP'),
+    resume: () => child?.signal('SIGCONT'),
+    async kill() {
+      child?.signal('SIGKILL');
+      await child?.exited;
+    },
+    async restart({ wipe = false } = {}) {
+      if (wipe) rmSync(dataFolder, { recursive: true, force: true });
+      await launch();
+    },
     stop,
   };
 }

@@ -15,7 +15,7 @@ import {
 import type { RetrievalConfig } from './config.js';
 import { makeApp } from './http/app.js';
 import { runReadAhead } from './index/read-ahead.js';
-import { runReconciler } from './index/reconcile.js';
+import { type Reconciler, runReconciler } from './index/reconcile.js';
 import { type IngestQueue, runIngestQueue } from './ingest/ingest-queue.js';
 import { makeIngestSource } from './ingest/ingest-source.js';
 import { runSweeper } from './ingest/sweeper.js';
@@ -47,14 +47,22 @@ export async function runRetrieval(config: RetrievalConfig, given: GivenParts = 
   const lifecycle = new Lifecycle(logger);
   const parts = makeParts(config, logger, metrics, lifecycle, given.embeddings);
   const bulk: Parts = { ...parts, passages: parts.bulkPassages };
-  runReconciling(bulk, lifecycle);
-  const queue = config.INGEST ? runIngestion(config, { ...bulk, read: given.read }, metrics, lifecycle) : undefined;
+  const reconciler = runReconciling(bulk, lifecycle);
+  const queue = config.INGEST
+    ? runIngestion(config, { ...bulk, reconciler, read: given.read }, metrics, lifecycle)
+    : undefined;
 
   const app = makeApp({
     token: config.RETRIEVAL_TOKEN,
     search: makeSearch({ ...parts, publicWebUrl: config.PUBLIC_WEB_URL, metrics }),
     removeSource: async (source) => {
-      for (const index of parts.indexes) await index.remove(source);
+      try {
+        for (const index of parts.indexes) await index.remove(source);
+      } catch (error) {
+        // Postgres has forgotten it: nobody finds it any more.
+        logger.warn({ err: error, source_id: source.source_id }, 'an index is behind');
+        reconciler?.nudge();
+      }
     },
     startRebuild: makeRebuildStarter(bulk),
     health: makeHealth(parts, metrics, lifecycle, queue),
@@ -76,22 +84,30 @@ function runReadingAhead({ weaviate, embedded, bulkPassages, logger }: Parts, li
   lifecycle.onClose('reading ahead', () => reading.close());
 }
 
-function runReconciling(parts: Parts, lifecycle: Lifecycle): void {
+function runReconciling(parts: Parts, lifecycle: Lifecycle): Reconciler | undefined {
   const { weaviate, passages, logger } = parts;
-  if (!weaviate) return;
+  if (!weaviate) return undefined;
   const put = (source: Parameters<typeof putSource>[1]) => putSource({ ...parts, indexes: [weaviate] }, source);
   const reconciler = runReconciler({ store: weaviate.store, passages, put, everyMs: 30_000, logger });
   lifecycle.onClose('reconciler', () => reconciler.close());
+  return reconciler;
 }
 
 function runIngestion(
   config: RetrievalConfig,
-  parts: Parts & Pick<GivenParts, 'read'>,
+  parts: Parts & Pick<GivenParts, 'read'> & { reconciler: Reconciler | undefined },
   metrics: Metrics,
   lifecycle: Lifecycle,
 ): IngestQueue {
   const { ingestion: repository, embeddings, read, logger } = parts;
-  const onReady = (source: Parameters<typeof putSource>[1]) => putSource(parts, source);
+  const onReady = async (source: Parameters<typeof putSource>[1]) => {
+    try {
+      await putSource(parts, source);
+    } catch (error) {
+      parts.reconciler?.nudge();
+      throw error;
+    }
+  };
   const ingest = makeIngestSource({ repository, embeddings, read, logger, onReady });
   const { redisUrl, INGEST_CONCURRENCY: concurrency } = config;
   const queue = runIngestQueue({ redisUrl, concurrency, repository, ingest, logger, metrics });

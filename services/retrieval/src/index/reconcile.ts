@@ -39,14 +39,23 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
   return report;
 }
 
-/** Reconciles now and every `everyMs`; an outage of Weaviate is said once. */
-export function runReconciler(options: ReconcileOptions & { everyMs: number; logger: Logger }): {
+export interface Reconciler {
+  /** A change did not get there: reconciles soon, and again until it is done. */
+  nudge(): void;
   close(): Promise<void>;
-} {
+}
+
+/** Between two tries after a failure. */
+const retryMs = 2_000;
+
+/** Reconciles now and every `everyMs`, sooner after a failure; an outage of Weaviate is said once. */
+export function runReconciler(options: ReconcileOptions & { everyMs: number; logger: Logger }): Reconciler {
   const stopping = new AbortController();
+  let waking = new AbortController();
   let down = false;
   const loop = (async () => {
     while (!stopping.signal.aborted) {
+      waking = new AbortController();
       try {
         const report = await reconcile(options);
         if (down || report.put + report.removed > 0) options.logger.info(report, 'weaviate holds what postgres holds');
@@ -55,10 +64,12 @@ export function runReconciler(options: ReconcileOptions & { everyMs: number; log
         if (!down) options.logger.warn({ err: error }, 'weaviate could not be brought up to date, trying on');
         down = true;
       }
-      await sleep(options.everyMs, stopping.signal).catch(() => undefined);
+      const until = down ? stopping.signal : AbortSignal.any([stopping.signal, waking.signal]);
+      await sleep(down ? retryMs : options.everyMs, until).catch(() => undefined);
     }
   })();
   return {
+    nudge: () => waking.abort(),
     async close() {
       stopping.abort();
       await loop;

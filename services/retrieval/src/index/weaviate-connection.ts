@@ -28,7 +28,7 @@ export async function within<T>(deadlineMs: number, work: Promise<T>): Promise<T
 export function isNotThere(error: unknown): boolean {
   return (
     error instanceof Error &&
-    /tenant not found|could not find class|no graphql provider|class .*not found|Cannot query field/i.test(
+    /tenant not found|could not find class|failed to get class|no graphql provider|class .*not found|Cannot query field/i.test(
       error.message,
     )
   );

@@ -1,4 +1,4 @@
-import type { Breaker } from '@sidestage/runtime';
+import { type Breaker, BreakerOpenError } from '@sidestage/runtime';
 import type { CreatorRef } from '@sidestage/store';
 import type { WeaviateClient, WhereFilter } from 'weaviate-ts-client';
 import type { IndexQuery, PassageIndex } from './passage-index.js';
@@ -15,6 +15,8 @@ export interface WeaviateIndexOptions {
   breaker: Breaker;
   /** Vectors of passages themselves, from Postgres: Weaviate holds them with their surroundings. */
   wholeVectors: (creator: CreatorRef, passageIds: string[]) => Promise<Map<string, Float32Array>>;
+  /** What Postgres holds of a creator: Weaviate answers only when it holds the same. */
+  firstPassages: (creator: CreatorRef) => Promise<{ source_id: string; passage_id: string }[]>;
   /** Longest time a search may take, in milliseconds. Default 800. */
   deadlineMs?: number;
 }
@@ -24,28 +26,76 @@ export interface WeaviateIndex extends PassageIndex {
   readonly store: WeaviateStore;
 }
 
+/** Weaviate does not hold what Postgres holds (yet): its answer would leave sources out. */
+export class IndexBehindError extends Error {
+  constructor() {
+    super('weaviate is being brought up to date');
+    this.name = 'IndexBehindError';
+  }
+}
+
+/** How long a creator that was found whole is taken for whole: another process may find the server emptied first. */
+const wholeForMs = 30_000;
+/** Before it writes: ingestion does not wait long for a server that is away, the reconciler puts there what is missing. */
+const reachMs = 2_000;
 /** Objects asked for of each kind, at least; a passage has some three small windows. */
 const least = { context: 80, small: 200, text: 80 } as const;
 /** BM25 that a passage full of one rare word has, about: what makes a score a share of the question's words, as in the embedded index. */
 const fullWordScore = 4;
 
-/** Vectors and words searched by Weaviate, then ranked as the embedded index ranks. Rejects late answers and while its breaker is open. */
+/**
+ * Vectors and words searched by Weaviate, then ranked as the embedded index ranks. Rejects late answers, while its breaker is open, and where it
+ * does not hold all of the creator's sources.
+ */
 export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex {
   const client = connectWeaviate(options.url);
   const className = classNameOf(options.model);
   const store = makeWeaviateStore(client, className);
   const deadlineMs = options.deadlineMs ?? 800;
 
+  const whole = new Map<string, { knowledgeVersion: number; until: number }>();
+  const keyOf = (creator: CreatorRef) => `${creator.tenant_id}:${creator.creator_id}`;
+
+  async function holdsAll(creator: CreatorRef, wanted: readonly { passage_id: string }[]): Promise<boolean> {
+    const there = new Set((await store.sets(creator.tenant_id, creator.creator_id)).map(({ set_id }) => set_id));
+    return wanted.every(({ passage_id }) => there.has(passage_id));
+  }
+
+  /** Null when the server lacks something of the creator. A server that says so is well: its breaker stays closed. */
+  async function collectWhole(query: IndexQuery, wanted: { passage_id: string }[] | null): Promise<Candidate[] | null> {
+    if (wanted && !(await holdsAll(query, wanted))) return null;
+    try {
+      return await collect(client, className, query);
+    } catch (error) {
+      if (isNotThere(error)) return null;
+      throw error;
+    }
+  }
+
+  async function candidatesOf(query: IndexQuery): Promise<Candidate[]> {
+    const known = whole.get(keyOf(query));
+    const isKnown = known?.knowledgeVersion === query.knowledge_version && known.until > Date.now();
+    const wanted = isKnown ? null : await options.firstPassages(query);
+    const found = await options.breaker.run(() => within(deadlineMs, collectWhole(query, wanted)));
+    if (found === null) {
+      whole.delete(keyOf(query));
+      throw new IndexBehindError();
+    }
+    if (wanted) whole.set(keyOf(query), { knowledgeVersion: query.knowledge_version, until: Date.now() + wholeForMs });
+    return found;
+  }
+
+  async function reach(): Promise<void> {
+    if (options.breaker.state === 'open') throw new BreakerOpenError(options.breaker.name);
+    if (!(await within(reachMs, store.ready()))) throw new Error('weaviate is not ready');
+  }
+
   return {
     kind: 'weaviate',
     store,
     async search(query) {
       const analysis = analyseQuery(query.question, query.lexemes);
-      const candidates = await options.breaker.run(
-        () => within(deadlineMs, collect(client, className, query)),
-        isNotThere,
-      );
-      const ranked = rank(candidates, analysis, query.limit);
+      const ranked = rank(await candidatesOf(query), analysis, query.limit);
       const { vector } = query;
       if (vector === null) return { hits: ranked, missing: 0 };
       const wholes = await options.wholeVectors(
@@ -58,9 +108,20 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
       });
       return { hits, missing: 0 };
     },
-    put: (source) => store.put(source),
-    remove: ({ tenant_id, source_id }) => store.remove(tenant_id, source_id),
-    clear: (creator) => (creator ? store.removeCreator(creator.tenant_id, creator.creator_id) : store.removeAll()),
+    async put(source) {
+      whole.delete(keyOf(source));
+      await reach();
+      await store.put(source);
+    },
+    async remove({ tenant_id, source_id }) {
+      await reach();
+      await store.remove(tenant_id, source_id);
+    },
+    async clear(creator) {
+      if (creator) whole.delete(keyOf(creator));
+      else whole.clear();
+      await (creator ? store.removeCreator(creator.tenant_id, creator.creator_id) : store.removeAll());
+    },
     close: async () => options.breaker.close(),
   };
 }

@@ -23,27 +23,40 @@ const deleteResult = z.object({ results: z.object({ matches: z.number(), success
 
 /** What is kept in Weaviate, class and tenants made when first needed. */
 export function makeWeaviateStore(client: WeaviateClient, className: string) {
-  const tenants = new Set<string>();
-  let hasClass = false;
-
+  /** Asked each time: the server may have lost its data since, and an import would make a class of its own guess. */
   async function ensureClass(): Promise<void> {
-    if (hasClass) return;
-    if (!(await within(writeDeadlineMs, client.schema.exists(className)))) {
-      // Two processes may make it at once: the second is told that it is there.
-      await within(writeDeadlineMs, client.schema.classCreator().withClass(classDefinition(className)).do()).catch(
-        (error: unknown) => {
-          if (!(error instanceof Error && /already (exists|in use)/i.test(error.message))) throw error;
-        },
-      );
-    }
-    hasClass = true;
+    if (await within(writeDeadlineMs, client.schema.exists(className))) return;
+    // Two processes may make it at once: the second is told that it is there.
+    await within(writeDeadlineMs, client.schema.classCreator().withClass(classDefinition(className)).do()).catch(
+      (error: unknown) => {
+        if (!(error instanceof Error && /already (exists|in use)/i.test(error.message))) throw error;
+      },
+    );
   }
 
   async function ensureTenant(tenant: string): Promise<void> {
     await ensureClass();
-    if (tenants.has(tenant)) return;
     await within(writeDeadlineMs, client.schema.tenantsCreator(className, [{ name: tenant }]).do());
-    tenants.add(tenant);
+  }
+
+  /** The complete sets of a tenant, or of one creator of it. */
+  async function readSets(tenant: string, creatorId?: string): Promise<StoredSet[]> {
+    const isFirst: WhereFilter = { path: ['first'], operator: 'Equal', valueBoolean: true };
+    const query = client.graphql
+      .get()
+      .withClassName(className)
+      .withTenant(tenant)
+      .withWhere(
+        creatorId === undefined ? isFirst : { operator: 'And', operands: [equal('creator_id', creatorId), isFirst] },
+      )
+      .withFields('creator_id source_id set_id')
+      .withLimit(setsAtOnce);
+    try {
+      return rowsOf(await within(writeDeadlineMs, query.do()), className, setRow);
+    } catch (error) {
+      if (isNotThere(error)) return [];
+      throw error;
+    }
   }
 
   async function importObjects(objects: WeaviateObject[]): Promise<void> {
@@ -89,8 +102,6 @@ export function makeWeaviateStore(client: WeaviateClient, className: string) {
       if (await within(writeDeadlineMs, client.schema.exists(className))) {
         await within(writeDeadlineMs, client.schema.classDeleter().withClassName(className).do());
       }
-      hasClass = false;
-      tenants.clear();
     },
 
     /** Every tenant that has something here. */
@@ -100,28 +111,13 @@ export function makeWeaviateStore(client: WeaviateClient, className: string) {
       return all.flatMap(({ name }) => name ?? []);
     },
 
-    /** The complete sets of a tenant. */
-    async sets(tenant: string): Promise<StoredSet[]> {
-      const query = client.graphql
-        .get()
-        .withClassName(className)
-        .withTenant(tenant)
-        .withWhere({ path: ['first'], operator: 'Equal', valueBoolean: true })
-        .withFields('creator_id source_id set_id')
-        .withLimit(setsAtOnce);
-      try {
-        return rowsOf(await within(writeDeadlineMs, query.do()), className, setRow);
-      } catch (error) {
-        if (isNotThere(error)) return [];
-        throw error;
-      }
-    },
+    sets: readSets,
 
     async removeTenant(tenant: string): Promise<void> {
-      tenants.delete(tenant);
       await within(writeDeadlineMs, client.schema.tenantsDeleter(className, [tenant]).do());
     },
 
+    /** False while it starts. Rejects when it cannot be reached. */
     ready: () => client.misc.readyChecker().do(),
   };
 }
