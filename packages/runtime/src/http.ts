@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
 import {
   type DependencyView,
   type DetailedHealthView,
@@ -283,7 +284,40 @@ export async function probe(check: () => Promise<unknown>, deadlineMs = 1_000): 
 export function makeHttpServer(handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16 * 1024 }, handler);
   server.keepAliveTimeout = 65_000;
+  const answering = new WeakSet<Duplex>();
+  server.on('request', ({ socket }, response) => {
+    answering.add(socket);
+    response.once('close', () => answering.delete(socket));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || answering.has(socket) || error.code === 'ECONNRESET') socket.destroy();
+    else socket.end(refusalOf(error));
+  });
   return server;
+}
+
+/** What is no HTTP never becomes a request: its problem is written by hand. */
+function refusalOf(error: NodeJS.ErrnoException): string {
+  const isHeader = error.code === 'HPE_HEADER_OVERFLOW';
+  const isSlow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const detail = isHeader
+    ? 'The headers are larger than 16 KiB.'
+    : isSlow
+      ? 'The request was not complete in time.'
+      : 'This is no valid HTTP request.';
+  const problem = new ProblemError(isHeader ? 'too_large' : 'bad_request', { detail });
+  const requestId = makeId();
+  const body = JSON.stringify(problem.toProblem(requestId));
+  return [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    'Connection: close',
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    `X-Request-ID: ${requestId}`,
+    '',
+    body,
+  ].join('\r\n');
 }
 
 /** Starts to listen; a port in use is said with the variable that changes it. Resolves with the port. */
