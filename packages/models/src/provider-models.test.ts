@@ -138,13 +138,17 @@ describe.each(providers)('a reply of $name', ({ name, start, make }) => {
   });
 
   it('that does not begin, stalls in the middle or never sends headers ends by our own deadline and lets go of the server', async () => {
-    for (const behaviour of [
-      { stallAfterWords: 0 },
-      { stallAfterWords: 3 },
-      { hang: true },
-      { firstTokenMs: 60_000 },
-    ]) {
-      expect((await fault(behaviour, hasty)).kind).toBe('timeout');
+    for (const [behaviour, awaited] of [
+      [{ stallAfterWords: 0 }, 'first words'],
+      [{ stallAfterWords: 3 }, 'next words'],
+      [{ hang: true }, 'first words'],
+      [{ firstTokenMs: 60_000 }, 'first words'],
+    ] as const) {
+      const { kind, message } = await fault(behaviour, hasty);
+      expect({ kind, message }).toEqual({
+        kind: 'timeout',
+        message: expect.stringContaining(`ms for the ${awaited}`),
+      });
     }
     await waitFor(() => server.openStreams === 0, { what: 'the server is left alone' });
     expect(server.requests.every(({ abandoned }) => abandoned)).toBe(true);
@@ -152,7 +156,7 @@ describe.each(providers)('a reply of $name', ({ name, start, make }) => {
 
   it('that drips for ever ends at the total', async () => {
     const error = await fault({ tokenDelayMs: 60 }, { firstTokenMs: 1_000, gapMs: 1_000, totalMs: 400 });
-    expect(error).toMatchObject({ kind: 'timeout' });
+    expect(error).toMatchObject({ kind: 'timeout', message: expect.stringContaining('end of the reply') });
   });
 
   it('may be read slowly by its caller without any deadline passing', async () => {
