@@ -2,6 +2,11 @@ import { decodeEntities } from './entities.js';
 import { type ParsedSegment, ParseError, tidy } from './parsed.js';
 import { type Cue, dropRollingRepeats } from './rolling-captions.js';
 
+/** A line with an arrow whose left side begins as a time; in any other line an arrow is something said. */
+export function isTimeLine(line: string): boolean {
+  return /^\s*-?\d+\s*:[^>]*-->/.test(line);
+}
+
 const timePattern = /^(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,3})\d*)?$/;
 
 /** `01:02:03,450`, `02:03.450` or `2:03` in seconds; null when it is not a time. */
@@ -16,10 +21,18 @@ export function parseCueTime(text: string): number | null {
 /** The two times of a cue's time line, whatever settings follow them. Throws ParseError with the line's number. */
 export function parseTimeLine(line: string, lineNumber: number): { start: number; end: number } {
   const [before = '', after = ''] = line.split('-->', 2);
-  const startText = before.trim();
-  const endText = after.trim().split(/\s+/)[0] ?? '';
+  const startText = joinTime(before);
+  const endText = joinTime(after).split(/\s+/)[0] ?? '';
   const start = timeOrThrow(startText, lineNumber);
   return { start, end: Math.max(start, timeOrThrow(endText, lineNumber)) };
+}
+
+/** Some programs write `00:00:01, 500`; one that shifted a file may write a time before its beginning. */
+function joinTime(text: string): string {
+  return text
+    .trim()
+    .replace(/(\d)\s*([:.,])\s*(?=\d)/g, '$1$2')
+    .replace(/^-[\d:.,]+/, '00:00');
 }
 
 function timeOrThrow(text: string, lineNumber: number): number {
@@ -30,7 +43,11 @@ function timeOrThrow(text: string, lineNumber: number): number {
 
 /** Caption text without tags, styling and entities. */
 export function plainCaption(text: string): string {
-  return tidy(decodeEntities(text.replace(/\{\\[^}]{0,80}\}/g, '').replace(/<\/?[A-Za-z0-9][^<>]{0,300}>/g, '')));
+  return tidy(
+    decodeEntities(
+      text.replace(/\{(?:\\[^}]{0,80}|\/?[biusBIUS])\}/g, '').replace(/<\/?[A-Za-z0-9][^<>]{0,300}>/g, ''),
+    ),
+  );
 }
 
 /** Cues in the order of time, rolling repeats dropped, as segments. A pause of more than two seconds opens a block. */

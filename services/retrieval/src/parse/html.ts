@@ -2,7 +2,8 @@ import { Parser } from 'htmlparser2';
 import { type ParsedSegment, ParseError, tidy } from './parsed.js';
 
 const skipped = new Set(
-  'script style nav head header footer aside form button select option svg noscript template iframe object canvas audio video textarea dialog'.split(
+  // Not `form`: some sites put the whole page into one.
+  'script style nav head header footer aside button select option svg noscript template iframe object canvas audio video textarea dialog'.split(
     ' ',
   ),
 );

@@ -1,4 +1,4 @@
-import { plainMarkdown } from './markdown-text.js';
+import { plainMarkdown, protectPunctuation } from './markdown-text.js';
 import type { ParsedSegment } from './parsed.js';
 import { type MarkedParagraph, readMarks } from './time-marks.js';
 
@@ -21,9 +21,16 @@ interface Block {
   text: string;
 }
 
+/** Its first line is a key: a rule above a paragraph is no front matter. */
 function withoutFrontMatter(text: string): string {
-  return text.replace(/^\s*(---|\+\+\+)[ \t]*\n[\s\S]{0,20000}?\n\1[ \t]*(?:\n|$)/, '');
+  return text.replace(
+    /^\s*(---|\+\+\+)[ \t]*\n(?=#|["']?[\w-]+["']?\s*[:=[]|\[)[\s\S]{0,20000}?\n\1[ \t]*(?:\n|$)/,
+    '',
+  );
 }
+
+/** What a page would not show, up to the line with its end; without an end somebody writes about it. */
+const hiddenPattern = /^\s{0,3}<(script|style)\b/i;
 
 /** Paragraphs, headings, list items, quotes, table rows and code, in order. */
 function readBlocks(text: string): Block[] {
@@ -31,16 +38,31 @@ function readBlocks(text: string): Block[] {
   const lines: string[] = [];
   let fence: string | null = null;
   const flush = (kind: Block['kind'] = 'paragraph') => {
-    if (lines.length > 0) blocks.push({ kind, text: lines.join('\n') });
+    const text = lines.join('\n');
+    if (lines.length > 0) blocks.push({ kind, text: kind === 'code' ? protectPunctuation(text) : text });
     lines.length = 0;
   };
-  for (const line of text.split('\n')) {
+  let hidden: string | null = null;
+  const all = text.split('\n');
+  const lastEnd = {
+    script: all.findLastIndex((line) => /<\/script/i.test(line)),
+    style: all.findLastIndex((line) => /<\/style/i.test(line)),
+  };
+  const hiddenFrom = (line: string, at: number): string | null => {
+    const name = hiddenPattern.exec(line)?.[1]?.toLowerCase();
+    return (name === 'script' || name === 'style') && lastEnd[name] >= at ? `</${name}` : null;
+  };
+  for (const [at, line] of all.entries()) {
     const opening = /^\s{0,3}(`{3,}|~{3,})/.exec(line)?.[1];
     if (fence !== null) {
       if (opening?.startsWith(fence)) {
         flush('code');
         fence = null;
       } else lines.push(line);
+    } else if (hidden !== null || hiddenFrom(line, at) !== null) {
+      if (hidden === null) flush();
+      hidden ??= hiddenFrom(line, at);
+      if (hidden !== null && line.toLowerCase().includes(hidden)) hidden = null;
     } else if (opening) {
       flush();
       fence = opening;
@@ -51,7 +73,7 @@ function readBlocks(text: string): Block[] {
 }
 
 function readLine(line: string, open: string[], flush: () => void, blocks: Block[]): void {
-  const quoted = line.replace(/^(?:\s{0,3}>\s?)+/, '');
+  const quoted = line.replace(/^(?:\s{0,3}>\s?)+/, '').replace(/^\s{0,3}\[\^[^\]]{1,100}\]:\s+/, '');
   const heading = /^\s{0,3}#{1,6}\s+(.*?)(?:\s+#+)?\s*$/.exec(quoted)?.[1];
   if (quoted.trim() === '') flush();
   else if (heading !== undefined) {
@@ -62,13 +84,13 @@ function readLine(line: string, open: string[], flush: () => void, blocks: Block
     flush();
     blocks.push({ kind: 'heading', text: last });
   } else if (/^\s{0,3}(?:[-*_]\s*){3,}$/.test(quoted) || /^\s*\|?\s*:?-{2,}[-:|\s]*$/.test(quoted)) flush();
-  else if (/^\s*(?:\[\^?[^\]]+\]:\s)/.test(quoted) && !quoted.startsWith('[^')) flush();
+  else if (/^\s*\[[^\]]+\]:\s/.test(quoted)) flush();
   else if (/^\s*\|.*\|\s*$/.test(quoted)) {
     flush();
     const cells = quoted
       .trim()
       .replace(/^\||\|$/g, '')
-      .split('|');
+      .split(/(?<!\\)\|/);
     blocks.push({
       kind: 'paragraph',
       text: cells

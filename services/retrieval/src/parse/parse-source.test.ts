@@ -42,6 +42,16 @@ describe('SubRip', () => {
       '1\n00:00:09,000 --> 00:00:10,000\nlater\n\n2\n00:00:03,000 --> 00:00:04,000\nearlier',
       ['earlier', 'later'],
     ],
+    ['an arrow in what is said', '1\n00:00:01,000 --> 00:00:02,000\nfrom a --> to b', ['from a --> to b']],
+    ['spaces inside a time', '1\n00:00:01, 000 --> 00:00:02, 000\nHi', ['Hi']],
+    ['a time before the beginning', '1\n-00:00:01,000 --> 00:00:02,000\nHi', ['Hi']],
+    ['missing hours and dots for commas', '1\n00:01.5 --> 00:02\nHi', ['Hi']],
+    ['styling in braces', '1\n00:00:01,000 --> 00:00:02,000\n{b}Hi{/b} {\\pos(1,2)}you', ['Hi you']],
+    [
+      'a comparison that looks like a tag',
+      '1\n00:00:01,000 --> 00:00:02,000\nif a < b and b > c',
+      ['if a < b and b > c'],
+    ],
     ['an end before its start', '1\n00:00:09,000 --> 00:00:01,000\nodd', ['odd']],
   ])('forgives %s', (_, content, expected) => {
     expect(texts('srt', content)).toEqual(expected);
@@ -59,7 +69,51 @@ describe('SubRip', () => {
   });
 });
 
+test('cues that overlap keep their own seconds, in the order of their beginnings', () => {
+  const content = lines(
+    '1',
+    '00:00:01,000 --> 00:00:10,000',
+    'A long sign.',
+    '',
+    '2',
+    '00:00:02,000 --> 00:00:03,000',
+    '- Is it?',
+    '- It is.',
+    '',
+    '3',
+    '-00:00:02,000 --> 00:00:01,000',
+    'First.',
+  );
+  expect(parseSource('srt', content).map(({ start, end, text }) => [start, end, text])).toEqual([
+    [0, 1, 'First.'],
+    [1, 10, 'A long sign.'],
+    [2, 3, '- Is it? - It is.'],
+  ]);
+});
+
 describe('WebVTT', () => {
+  test('reads Windows line ends after a byte order mark, comments of several lines, and words that only look like one', () => {
+    const content = [
+      '\ufeffWEBVTT',
+      'X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0',
+      '',
+      'NOTE one',
+      'two',
+      '',
+      '00:01.000 --> 00:02.000 line:0',
+      '<c.yellow>Hi</c>',
+      '',
+      'NOTE three',
+      '',
+      '1:00:03.000 --> 1:00:04.000',
+      'NOTE what is said',
+    ].join('\r\n');
+    expect(parseSource('vtt', content).map(({ start, end, text }) => [start, end, text])).toEqual([
+      [1, 2, 'Hi'],
+      [3603, 3604, 'NOTE what is said'],
+    ]);
+  });
+
   test('reads voices and skips comments, styles, identifiers and cue settings', () => {
     const content = lines(
       'WEBVTT - A show',
@@ -235,7 +289,37 @@ describe('Markdown', () => {
   });
 });
 
+describe('Markdown that is not only prose', () => {
+  test.each([
+    [
+      'code keeps every character',
+      'Run `a*b*c <T>` now.\n\n```ts\nconst x: Map<string, T> = a[0]; // *z* [00:10]\n```',
+      ['Run a*b*c <T> now.', 'const x: Map<string, T> = a[0]; // *z* [00:10]'],
+    ],
+    ['emphasis inside emphasis goes', 'So **bold *nested* it** is.', ['So bold nested it is.']],
+    ['a table’s cell may hold a bar', '| a \\| b | c |\n|---|---|\n| 1 | 2 |', ['a | b, c', '1, 2']],
+    ['a rule above a paragraph is no front matter', '---\n\nA first.\n\n---\n\nA second.', ['A first.', 'A second.']],
+    ['front matter in TOML goes', '+++\ntitle = "x"\n+++\nBody', ['Body']],
+    ['a footnote’s words stay', 'Text[^1] here.\n\n[^1]: The note.', ['Text here.', 'The note.']],
+    ['a script is not read', 'One\n\n<script>\nalert(1)\n\nalert(2)\n</script>\n\nTwo', ['One', 'Two']],
+    ['somebody writing about a script is', '<script> tags\n\nare bad', ['tags', 'are bad']],
+  ])('%s', (_, content, expected) => {
+    expect(texts('markdown', content)).toEqual(expected);
+    expect(parseSource('markdown', content).every(({ start }) => start === undefined)).toBe(true);
+  });
+
+  test('a million backticks are read at once', () => {
+    expect(texts('markdown', `word ${'`'.repeat(1_000_000)} word`)).toHaveLength(1);
+  });
+});
+
 describe('HTML', () => {
+  test('reads a page that is one form, and words before a script that never ends', () => {
+    expect(
+      texts('html', '<body><form action="x"><p>All of it</p><button>Send</button></form><p>End</p><script>alert(1)'),
+    ).toEqual(['All of it', 'End']);
+  });
+
   test('keeps what is read and drops what is not', () => {
     const content = `<!doctype html><html><head><title>T</title><style>p{}</style></head><body><nav>Menu</nav>
       <h1>Bread</h1><p>Flour &amp; <b>water</b>,<br>salt.</p><script>alert(1)</script><ul><li>One<li>Two</ul>

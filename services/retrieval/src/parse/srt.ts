@@ -1,4 +1,4 @@
-import { cuesToSegments, parseTimeLine } from './cues.js';
+import { cuesToSegments, isTimeLine, parseTimeLine } from './cues.js';
 import { type ParsedSegment, ParseError } from './parsed.js';
 import type { Cue } from './rolling-captions.js';
 
@@ -15,7 +15,7 @@ export function parseSrt(text: string): ParsedSegment[] {
 export function readCues(lines: string[], firstLine: number, identifiers: 'numbered' | 'free'): Cue[] {
   const cues: (Cue & { lines: string[] })[] = [];
   for (const [at, line] of lines.entries()) {
-    if (line.includes('-->')) {
+    if (isTimeLine(line)) {
       dropIdentifier(cues.at(-1)?.lines, identifiers);
       cues.push({ ...parseTimeLine(line, firstLine + at), text: '', lines: [] });
     } else {

@@ -1,4 +1,4 @@
-import { cuesToSegments } from './cues.js';
+import { cuesToSegments, isTimeLine } from './cues.js';
 import { decodeEntities } from './entities.js';
 import { type ParsedSegment, ParseError, tidy } from './parsed.js';
 import type { Cue } from './rolling-captions.js';
@@ -22,7 +22,7 @@ function withoutComments(lines: string[]): string[] {
   return lines.map((line, at) => {
     const afterBlank = at === 0 || lines[at - 1]?.trim() === '';
     if (line.trim() === '') skipping = false;
-    else if (line.includes('-->')) skipping = false;
+    else if (isTimeLine(line)) skipping = false;
     else if (afterBlank && /^(NOTE|STYLE|REGION)(\s|$)/.test(line)) skipping = true;
     return skipping ? '' : line;
   });
