@@ -33,6 +33,8 @@ export interface Stage {
   pageUrl: string;
   /** A browser of its own: somebody who has never been here. */
   visit(options?: BrowserContextOptions): Promise<Page>;
+  /** What broke in the page's own script since it was last asked for. */
+  takeFaults(): string[];
   close(): Promise<void>;
 }
 
@@ -51,15 +53,23 @@ export async function setStage(): Promise<Stage> {
   const executablePath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
   const browser = await chromium.launch({ executablePath, args: [...browserFlags, `--disk-cache-dir=${profile}`] });
   const contexts: BrowserContext[] = [];
+  const faults: string[] = [];
   return {
     fleet,
     pageUrl: fleet.env.PUBLIC_WEB_URL ?? '',
     async visit(options = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-      context.setDefaultTimeout(20_000);
+      context.setDefaultTimeout(30_000);
       contexts.push(context);
+      context.on('weberror', (fault) => faults.push(String(fault.error())));
+      context.on('console', (line) => {
+        // Refusals and cut lines are told by the browser itself, and belong to what is tried here.
+        const told = /Failed to load resource|WebSocket connection to/.test(line.text());
+        if (line.type() === 'error' && !told) faults.push(line.text());
+      });
       return context.newPage();
     },
+    takeFaults: () => faults.splice(0),
     async close() {
       await Promise.all(contexts.map((context) => context.close()));
       await browser.close();
@@ -117,8 +127,20 @@ async function bringBaker(gatewayUrl: string, key: string): Promise<void> {
   );
 }
 
+/** Nothing moves any more; what breathes for ever is left out. */
+export async function atRest(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    const ending = document
+      .getAnimations()
+      .filter((animation) => Number.isFinite(Number(animation.effect?.getComputedTiming().endTime ?? 0)));
+    await Promise.allSettled(ending.map((animation) => animation.finished));
+  });
+}
+
 /** What axe finds at WCAG 2.2 AA, one line each. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
+  await atRest(page);
   // As an expression of the debugger: the page's own policy allows no foreign script.
   await page.evaluate(axeSource);
   return page.evaluate(async () => {
@@ -144,4 +166,30 @@ export async function finishedReply(page: Page, index = 0): Promise<string> {
   const reply = page.locator('.reply[data-phase="completed"]').nth(index);
   await reply.waitFor();
   return (await reply.locator('.prose').textContent()) ?? '';
+}
+
+/** Waits for the `count`-th finished reply of the conversation in sight. */
+export async function finishedReplies(page: Page, count: number): Promise<void> {
+  await page.waitForFunction(
+    (wanted) => document.querySelectorAll('.reply[data-phase="completed"]').length >= wanted,
+    count,
+  );
+}
+
+/** A finger on the middle of `selector` that goes `byPx` down in steps and lets go. */
+export async function dragDown(page: Page, selector: string, byPx: number): Promise<void> {
+  const box = await page.locator(selector).boundingBox();
+  if (!box) throw new Error(`${selector} is not in sight`);
+  const x = box.x + box.width / 2;
+  const top = box.y + box.height / 2;
+  const touch = await page.context().newCDPSession(page);
+  const send = (type: 'touchStart' | 'touchMove' | 'touchEnd', y: number) =>
+    touch.send('Input.dispatchTouchEvent', { type, touchPoints: type === 'touchEnd' ? [] : [{ x, y }] });
+  await send('touchStart', top);
+  for (let step = 1; step <= 8; step += 1) await send('touchMove', top + (byPx * step) / 8);
+  // Held still at the end: a drag and not a flick.
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 50)));
+  await send('touchMove', top + byPx);
+  await send('touchEnd', top + byPx);
+  await touch.detach();
 }

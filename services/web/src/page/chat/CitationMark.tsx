@@ -1,10 +1,11 @@
 import * as HoverCard from '@radix-ui/react-hover-card';
 import type { Citation } from '@sidestage/contracts';
-import { type FocusEvent, useState } from 'react';
+import { type ComponentProps, type FocusEvent, useState } from 'react';
+import { useMedia } from '../hooks.js';
 import { markDescription, markLabel } from '../model/citations.js';
 import { moment } from '../model/quota.js';
 
-/** A finger that comes back from the source must not find the small card over the reply: it opens for keyboards only. */
+/** Focus that comes back from the source must not put the small card over the reply, unless it came by keyboard. */
 function quietUnlessByKeyboard(event: FocusEvent<HTMLElement>): void {
   if (!event.currentTarget.matches(':focus-visible')) event.preventDefault();
 }
@@ -16,23 +17,22 @@ interface CitationMarkProps {
 }
 
 /** The receipt behind a sentence: its second, the quote on hover or focus, the source on a press. */
-export function CitationMark({ citation, isOpen, onOpen }: CitationMarkProps) {
+export function CitationMark(props: CitationMarkProps) {
+  // A finger goes straight to the source.
+  return useMedia('(hover: hover)') ? <HoverMark {...props} /> : <MarkButton {...props} />;
+}
+
+function HoverMark(props: CitationMarkProps) {
+  const { citation, isOpen, onOpen } = props;
   const [hovered, setHovered] = useState(false);
+  const open = (index: number) => {
+    setHovered(false);
+    onOpen(index);
+  };
   return (
     <HoverCard.Root openDelay={180} closeDelay={80} open={hovered && !isOpen} onOpenChange={setHovered}>
       <HoverCard.Trigger asChild onFocus={quietUnlessByKeyboard}>
-        <button
-          type="button"
-          className="mark"
-          aria-label={markDescription(citation)}
-          aria-pressed={isOpen}
-          onClick={() => {
-            setHovered(false);
-            onOpen(citation.index);
-          }}
-        >
-          {markLabel(citation)}
-        </button>
+        <MarkButton {...props} onOpen={open} />
       </HoverCard.Trigger>
       <HoverCard.Portal>
         <HoverCard.Content className="hover-card" side="top" sideOffset={8} collisionPadding={12}>
@@ -44,5 +44,20 @@ export function CitationMark({ citation, isOpen, onOpen }: CitationMarkProps) {
         </HoverCard.Content>
       </HoverCard.Portal>
     </HoverCard.Root>
+  );
+}
+
+function MarkButton({ citation, isOpen, onOpen, ...button }: CitationMarkProps & ComponentProps<'button'>) {
+  return (
+    <button
+      type="button"
+      className="mark"
+      aria-label={markDescription(citation)}
+      aria-pressed={isOpen}
+      {...button}
+      onClick={() => onOpen(citation.index)}
+    >
+      {markLabel(citation)}
+    </button>
   );
 }
