@@ -33,7 +33,8 @@ export const creatorPatch = z
     questions,
   })
   .partial()
-  .refine((patch) => Object.keys(patch).length > 0, 'must name at least one field');
+  .refine((patch) => Object.keys(patch).length > 0, 'must name at least one field')
+  .meta({ minProperties: 1 });
 
 export const creatorSchema = z.object({
   id: z.string(),

@@ -38,7 +38,10 @@ export function gatewayHealth(options: HealthOptions): Router[] {
       probe(() => redis.ping()),
       options.retrieval.probe(),
       askModels(),
-      options.dispatcher.depth().catch(() => undefined),
+      options.dispatcher.depth().then(
+        ({ waiting, running, oldest_seconds }) => ({ waiting, running, oldest_seconds }),
+        () => undefined,
+      ),
     ]);
     const dependencies: Record<string, DependencyView> = {
       postgres: { ...postgres, pool: poolView(database) },

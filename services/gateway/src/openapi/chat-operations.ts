@@ -5,6 +5,7 @@ import {
   conversationSchema,
   feedbackBody,
   historyMessageSchema,
+  idempotencyKey as idempotencyKeySchema,
   type ProblemCode,
   turnViewSchema,
 } from '@sidestage/contracts';
@@ -14,13 +15,15 @@ import { noContent, type Operation, type OperationAnswer, ok, z } from './operat
 const idempotencyKey = {
   name: 'Idempotency-Key',
   description: 'The same key with the same body is answered once, for 24 hours.',
+  schema: idempotencyKeySchema,
 };
 const events: OperationAnswer = {
   status: 200,
   description:
     'The reply events: `queued`, `started`, `delta`, `citation`, `reset`, `completed`, `failed`, `cancelled`',
   type: 'text/event-stream',
-  schema: z.string(),
+  // One event; OpenAPI 3.1 has no words for a stream of them.
+  schema: z.unknown(),
 };
 const accepted: OperationAnswer = {
   status: 202,
@@ -77,9 +80,11 @@ export const chatOperations: Operation[] = [
     tag: 'Chat',
     summary: 'The reply events of a message, from `Last-Event-ID` on',
     credential: 'needed',
-    headers: [{ name: 'Last-Event-ID', description: 'The last `seq` received' }],
+    headers: [
+      { name: 'Last-Event-ID', description: 'The last `seq` received', schema: z.string().regex(/^\d{1,15}$/) },
+    ],
     answers: [events, { status: 204, description: 'Nothing follows the event named' }],
-    problems: ['not_found'],
+    problems: ['not_found', 'validation_failed'],
   },
   {
     method: 'put',

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { problemCatalogue } from '@sidestage/contracts';
+import { z } from 'zod';
 import { startTestGateway, type TestGateway } from '../testing/test-gateway.js';
 import { makeDocument, operations } from './document.js';
+import { healthOperations } from './health-operations.js';
 
 describe('the API document', () => {
   test('names every route of the public contract', () => {
@@ -28,6 +30,7 @@ describe('the API document', () => {
     expect(chat.responses['429'].content['application/problem+json'].schema.$ref).toBe('#/components/schemas/Problem');
     expect(Object.keys(chat.responses['200'].content)).toEqual(['application/json', 'text/event-stream']);
     expect(JSON.stringify(document)).not.toContain('undefined');
+    expect(document.paths['/api/v1/auth/guest'].post.requestBody.required).toBe(false);
     // What a plain refinement checks JSON Schema would not say.
     expect(chat.requestBody.content['application/json'].schema.properties.message).toMatchObject({
       minLength: 1,
@@ -45,6 +48,15 @@ describe('the routes', () => {
     gateway = await startTestGateway();
   });
   afterAll(() => gateway.close());
+
+  test('answer health as the schemas say, and nothing beside', async () => {
+    for (const { path, answers } of healthOperations) {
+      const { status, body } = await gateway.call<unknown>('GET', path);
+      const schema = answers.find((answer) => answer.status === status)?.schema;
+      if (!(schema instanceof z.ZodObject)) expect(path).toBe('/metrics');
+      else expect(schema.strict().parse(body)).toEqual(body);
+    }
+  });
 
   test('serve exactly the methods the document names', async () => {
     const document = JSON.parse(JSON.stringify(makeDocument()));

@@ -46,12 +46,12 @@ function parametersOf(operation: Operation): Json[] {
     required: false,
     schema,
   }));
-  const inHeader = (operation.headers ?? []).map(({ name, description }) => ({
+  const inHeader = (operation.headers ?? []).map(({ name, description, schema = z.string() }) => ({
     name,
     in: 'header',
     required: false,
     description,
-    schema: { type: 'string' },
+    schema: jsonSchema(schema, 'input'),
   }));
   const tenant = { $ref: '#/components/parameters/tenant' };
   return [...inPath, ...inQuery, ...inHeader, tenant];
@@ -70,7 +70,7 @@ function bodyOf({ body, upload }: Operation): Json | undefined {
       },
     };
   }
-  return { required: true, content };
+  return { required: !body.safeParse({}).success, content };
 }
 
 function answerOf(answer: OperationAnswer): Json {

@@ -21,7 +21,7 @@ export interface Operation {
   /** `optional`: without a credential it answers for the public. */
   credential: 'needed' | 'optional' | 'none';
   query?: z.ZodObject;
-  headers?: { name: string; description: string }[];
+  headers?: { name: string; description: string; schema?: z.ZodType }[];
   body?: z.ZodType;
   /** Fields of the multipart form that may be sent instead, beside `file`. */
   upload?: z.ZodType;
