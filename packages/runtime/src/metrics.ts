@@ -97,6 +97,7 @@ export function makeMetrics(service: string, options: { turns?: boolean } = {}) 
     for (const tier of tierNames) {
       for (const status of ['completed', 'failed', 'cancelled', 'refused'])
         metrics.chatRequests.inc({ status, tier }, 0);
+      for (const policy of ['hour', 'minute', 'in_flight', 'tenant']) metrics.rateLimited.inc({ tier, policy }, 0);
       for (const histogram of [metrics.chatDuration, metrics.timeToFirstToken, metrics.queueWait])
         histogram.zero({ tier });
     }
