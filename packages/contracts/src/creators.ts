@@ -142,6 +142,8 @@ export const retrievalSearchAnswer = z.object({
   passages: z.array(retrievedPassageSchema),
   /** Ready sources that were searched. */
   sources_searched: z.number().int(),
+  /** False: the index is being brought up to date, and ready sources were left out. Not to be kept. */
+  complete: z.boolean().default(true),
   /** Which index answered, and whether a part of it was missing. */
   index: z.enum(['embedded', 'weaviate', 'full_text']),
 });

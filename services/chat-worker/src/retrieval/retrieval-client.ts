@@ -56,8 +56,8 @@ export function makeRetrievalClient(options: RetrievalClientOptions) {
       await response.body?.cancel();
       throw new Error(`retrieval answered ${response.status}`);
     }
-    const { passages, sources_searched, index } = retrievalSearchAnswer.parse(await response.json());
-    return { passages, sources: sources_searched, partial: index === 'full_text' };
+    const { passages, sources_searched, index, complete } = retrievalSearchAnswer.parse(await response.json());
+    return { passages, sources: sources_searched, partial: index === 'full_text' || !complete };
   }
 
   async function askTwice(query: RetrievalQuery, trace: SearchTrace, signal: AbortSignal): Promise<Found> {

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HitRates } from '../testing/hit-rates.js';
+import type { Miss, Nearness } from './_nearness.js';
 
 export interface HitRow extends HitRates {
   index: string;
@@ -14,6 +15,9 @@ export interface Report {
   ingestion: { show: string; episodes: number; seconds: number; computed: number; known: number }[];
   hits: HitRow[];
   /** Over HTTP, one at a time. */
+  /** On the embedded index. */
+  nearness: Nearness[];
+  misses: Miss[];
   queries: { index: string; count: number; p50Ms: number; p95Ms: number }[];
 }
 
@@ -30,6 +34,17 @@ export function printHits(rows: readonly HitRow[]): void {
       `${row.index.padEnd(15)} ${row.questionsOf.padEnd(26)} ${String(row.questions).padStart(3)} ${percent(row.top1)} ${percent(row.top5)}   ${second}`,
     );
   }
+}
+
+/** Whether a question has an answer can only in part be told from how near the nearest passage is. */
+export function printNearness(rows: readonly Nearness[], misses: readonly Miss[]): void {
+  print('');
+  print('best likeness of the first five            n    10 %   50 %   90 %');
+  for (const { questionsOf, questions, p10, p50, p90 } of rows) {
+    const figures = [p10, p50, p90].map((value) => value.toFixed(2).padStart(6)).join(' ');
+    print(`${questionsOf.padEnd(40)} ${String(questions).padStart(3)}  ${figures}`);
+  }
+  print(`${misses.length} questions with an answer missed it; they stand in the written report`);
 }
 
 function percent(value: number): string {

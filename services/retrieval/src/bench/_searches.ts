@@ -67,10 +67,11 @@ export function makeHttpSearch(port: number, token: string, library: Library, in
     if (!response.ok) throw new Error(`search answered ${response.status}: ${await response.text()}`);
     const answer = retrievalSearchAnswer.parse(await response.json());
     if (answer.index !== index) throw new Error(`asked ${index}, and ${answer.index} answered`);
-    return answer.passages.map(({ source_id, start_seconds, end_seconds }) => ({
+    return answer.passages.map(({ source_id, start_seconds, end_seconds, similarity }) => ({
       file: stored?.files.get(source_id) ?? '',
       start_seconds,
       end_seconds,
+      similarity,
     }));
   };
 }

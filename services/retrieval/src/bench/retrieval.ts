@@ -24,7 +24,8 @@ import { type CachedEmbeddings, makeCachedEmbeddings } from '../testing/cached-e
 import { measureHits } from '../testing/hit-rates.js';
 import { isIngested, type StoredShow, storeShow } from '../testing/show-library.js';
 import { findShared, readQuestions, readShow, type Show, type ShowQuestion } from '../testing/shows.js';
-import { print, printHits, quantile, type Report, writeReport } from './_report.js';
+import { measureNearness } from './_nearness.js';
+import { print, printHits, printNearness, quantile, type Report, writeReport } from './_report.js';
 import { makeHttpSearch, makePlainSearch, type Search } from './_searches.js';
 
 /*
@@ -60,13 +61,15 @@ async function runBench(shared: string, cold: boolean, lifecycle: Lifecycle): Pr
     shows: showNames.map((name) => readShow(shared, name)),
     questions: readQuestions(shared),
     library: new Map(),
-    report: { at: new Date().toISOString(), ingestion: [], hits: [], queries: [] },
+    report: { at: new Date().toISOString(), ingestion: [], hits: [], nearness: [], misses: [], queries: [] },
   };
   const service = await runRetrieval({ ...readConfig(bench.settings), PORT: 0 }, { embeddings: bench.embeddings });
   lifecycle.onClose('service', () => service.lifecycle.close());
   for (const show of bench.shows) await ingestShow(bench, show);
   await measure(bench, 'plain vectors', await makePlainSearch(database, bench.embeddings, bench.library));
-  await measure(bench, 'embedded', makeHttpSearch(service.port, token, bench.library, 'embedded'));
+  const embedded = makeHttpSearch(service.port, token, bench.library, 'embedded');
+  await measure(bench, 'embedded', embedded);
+  Object.assign(bench.report, await measureNearness(bench.questions, embedded));
   await measureWeaviate(bench, lifecycle);
   return bench.report;
 }
@@ -153,6 +156,7 @@ if (shared === null) {
   const lifecycle = new Lifecycle(makeLogger({ service: 'bench', level: 'ERROR' }));
   const report = await runBench(shared, process.argv.includes('--cold'), lifecycle).finally(() => lifecycle.close());
   printHits(report.hits);
+  printNearness(report.nearness, report.misses);
   print('');
   for (const { index, p50Ms, p95Ms } of report.queries) print(`${index}: a query p50 ${p50Ms} ms, p95 ${p95Ms} ms`);
   print(`written to ${writeReport(report)}`);

@@ -66,7 +66,7 @@ export function makeSearch(
     const asking = vectorOrNull(request.query, requestId);
     const scope = await passages.scope(request, request.query);
     if (!scope || scope.sources_ready === 0)
-      return { passages: [], sources_searched: 0, index: options.indexes[0]?.kind ?? 'embedded' };
+      return { passages: [], sources_searched: 0, complete: true, index: options.indexes[0]?.kind ?? 'embedded' };
     const { lexemes } = scope;
     const vector = await asking;
     const { phrases } = analyseQuery(request.query, lexemes);
@@ -91,6 +91,7 @@ export function makeSearch(
     return {
       passages: found,
       sources_searched: Math.max(0, scope.sources_ready - missing),
+      complete: missing === 0,
       index: vector === null ? 'full_text' : kind,
     };
   };

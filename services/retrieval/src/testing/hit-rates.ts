@@ -6,6 +6,8 @@ export interface FoundPlace {
   file: string;
   start_seconds: number | null;
   end_seconds: number | null;
+  /** Cosine of question and passage, where the search says it. */
+  similarity?: number | null;
 }
 
 /** Shares of questions, in per cent. */
