@@ -63,6 +63,21 @@ describe('paragraphs', () => {
     expect(words([cue(0, 'one'), cue(45, 'goes on'), cue(95, 'two')])).toEqual(['one goes on', 'two']);
   });
 
+  it('begin with the cited words where a sentence ends before them', () => {
+    const cue = (start: number, text: string): Segment => ({ start_seconds: start, text });
+    const cues = [
+      cue(0, 'Leave it'),
+      cue(4, 'alone.'),
+      cue(9, 'A loaf'),
+      cue(12, 'has to rest. It'),
+      cue(20, 'is young.'),
+    ];
+    const startsWith = (quote: string) =>
+      layTranscript(cues, { startSeconds: 9, endSeconds: null, quote }).map(({ startSeconds }) => startSeconds);
+    expect(startsWith('A loaf has to rest.')).toEqual([0, 9]);
+    expect(startsWith('is young.')).toEqual([0]);
+  });
+
   it('name a speaker once for all that is said until another one speaks', () => {
     const say = (start: number, speaker: string): Segment => ({ start_seconds: start, speaker, text: 'Yes.' });
     const paragraphs = layTranscript([say(0, 'A'), say(60, 'A'), say(70, 'B')], none);

@@ -47,7 +47,9 @@ export function layTranscript(segments: Segment[], spot: Spot, title = ''): Para
     const pieces = split(segment.text, range);
     const last = paragraphs.at(-1);
     const speaker = segment.speaker ?? null;
-    if (!last || speaker !== speaking || startsParagraph(last, segment, length)) {
+    // The cited moment begins a paragraph where it can, so that its second stands beside it.
+    const beginsQuote = range?.[0] === 0 && !ranges.has(index - 1) && endsSentence(last);
+    if (!last || speaker !== speaking || beginsQuote || startsParagraph(last, segment, length)) {
       length = 0;
       paragraphs.push({
         startSeconds: segment.start_seconds ?? null,
@@ -70,8 +72,11 @@ function startsParagraph(last: Paragraph, segment: Segment, length: number): boo
   if (segment.start_seconds === undefined || last.startSeconds === null) return true;
   const seconds = segment.start_seconds - last.startSeconds;
   const reaches = (limit: 0 | 1) => seconds >= paragraphSeconds[limit] || length >= paragraphCharacters[limit];
-  const endsSentence = /[.!?…。！？]["”’»)]*$/.test(last.pieces.at(-1)?.text ?? '');
-  return reaches(1) || (reaches(0) && endsSentence);
+  return reaches(1) || (reaches(0) && endsSentence(last));
+}
+
+function endsSentence(paragraph: Paragraph | undefined): boolean {
+  return /[.!?…。！？]["”’»)]*$/.test(paragraph?.pieces.at(-1)?.text ?? '');
 }
 
 function repeatsTitle({ start_seconds, text }: Segment, title: string): boolean {
