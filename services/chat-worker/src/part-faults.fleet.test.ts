@@ -56,7 +56,7 @@ describe('when a part dies', () => {
       expect(turn.events.some((event) => event.type === 'reset' && event.recovered === false)).toBe(false);
       expect(await world.row(turn.turnId)).toMatchObject({ crashes: 1, outcome: 'completed' });
     }
-  });
+  }, 60_000);
 
   test('Redis frozen past the locks: the worker stops by itself, and every turn is answered once', async () => {
     gemini.behave(midReply);

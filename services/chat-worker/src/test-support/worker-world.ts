@@ -169,7 +169,10 @@ export async function makeWorkerWorld(options: { appendonly?: boolean } = {}) {
           await exited;
         },
       });
-      await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok, { what: 'worker to be up' });
+      await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok, {
+        timeoutMs: 25_000,
+        what: 'worker to be up',
+      });
       return {
         port,
         kill: async (signal: NodeJS.Signals) => {
