@@ -70,9 +70,10 @@ describe('a reader that does not read', () => {
 
   test('of a stream is cut while the reply goes on, and resumes where it was', async () => {
     stage = await makeChatStage();
-    const gate = makeGate();
+    const [flooded, gate] = [makeGate(), makeGate()];
     stage.use(async (_turn, say) => {
       await flood(say);
+      flooded.open();
       await gate.opened;
       return 'long';
     });
@@ -90,6 +91,8 @@ describe('a reader that does not read', () => {
     socket.pause();
     await waitFor(async () => (await active()) === '0', { timeoutMs: 20_000, what: 'the reader to be cut' });
     socket.destroy();
+    // The reader may be cut in the middle of the flood.
+    await flooded.opened;
     gate.open();
     const [turn] = await stage.turns();
     const rest = await fetch(`${stage.url}/api/v1/messages/${turn?.id}/events`, {
