@@ -176,6 +176,20 @@ describe('the fan’s page', () => {
     expect(await finishedReply(page)).toContain('You asked');
   }, 60_000);
 
+  it('says so where a part of the page does not come, and mends itself when loaded again', async () => {
+    const page = await stage.visit();
+    await page.route(/assets\/ChatPage-.*\.js/, (route) => route.abort());
+    await page.goto(`${stage.pageUrl}/c/marta-okkonen`);
+    const again = page.getByRole('button', { name: 'Load the page again' });
+    await again.waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    // The browser and React both tell of the missing part; that is what is tried here.
+    stage.takeFaults();
+    await page.unrouteAll();
+    await again.click();
+    await page.locator('.introduction').waitFor();
+  }, 60_000);
+
   it('sets tables, code and words of another direction without sticking out of a phone', async () => {
     const table =
       '| Ingredient | Percent | Remark |\n| --- | --- | --- |\n| Flour | 100 | strong, white, and long enough to be wide |';

@@ -63,7 +63,8 @@ function useFetchChatAhead(): void {
     const intent = new AbortController();
     const fetchAhead = () => {
       intent.abort();
-      void fetchChatPage();
+      // Whoever needs it asks again.
+      fetchChatPage().catch(() => undefined);
     };
     for (const sign of ['pointermove', 'pointerdown', 'focusin']) {
       document.addEventListener(sign, fetchAhead, { signal: intent.signal, passive: true });

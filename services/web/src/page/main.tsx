@@ -18,6 +18,7 @@ import { QuotaStore } from './api/quotaStore.js';
 import { makeExclusively, SessionStore } from './api/session.js';
 import { AppContext } from './appContext.js';
 import { ConversationRegistry } from './chat/registry.js';
+import { Safeguard } from './ui/Safeguard.js';
 
 const config = await loadConfig();
 const session = new SessionStore({
@@ -53,7 +54,9 @@ createRoot(root).render(
     <QueryClientProvider client={queries}>
       <AppContext value={{ gateway, session, conversations }}>
         <Router>
-          <App />
+          <Safeguard>
+            <App />
+          </Safeguard>
         </Router>
       </AppContext>
     </QueryClientProvider>

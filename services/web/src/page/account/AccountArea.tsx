@@ -5,6 +5,7 @@ import { AccountButton } from './AccountButton.js';
 
 // Fetched when somebody goes near it: none of it is needed to see the creators.
 const fetchMenu = () => import('./AccountMenu.js');
+const fetchMenuAhead = () => void fetchMenu().catch(() => undefined);
 const AccountMenu = lazy(fetchMenu);
 const Confirm = lazy(() => import('../ui/Confirm.js'));
 const KeysDialog = lazy(() => import('./KeysDialog.js'));
@@ -54,8 +55,8 @@ export function AccountArea() {
         <AccountButton
           {...label}
           aria-haspopup="menu"
-          onPointerEnter={() => void fetchMenu()}
-          onFocus={() => void fetchMenu()}
+          onPointerEnter={fetchMenuAhead}
+          onFocus={fetchMenuAhead}
           onClick={() => setMenuUsed(true)}
         />
       )}

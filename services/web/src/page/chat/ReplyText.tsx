@@ -6,7 +6,8 @@ const ReplyMarkdown = lazy(() => import('./ReplyMarkdown.js'));
 
 /** Fetches the Markdown renderer ahead of the first reply. */
 export function prepareReplyText(): void {
-  void import('./ReplyMarkdown.js');
+  // Whoever needs it asks again.
+  import('./ReplyMarkdown.js').catch(() => undefined);
 }
 
 interface ReplyTextProps {
