@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +48,28 @@ describe('the built-in embedding model', () => {
     expect(cosine(all, beginning)).toBeCloseTo(1, 3);
     for (const vector of [empty, broken]) expect(vector?.every(Number.isFinite)).toBe(true);
   });
+});
+
+/** Opens the model in a process of its own, closes it after a while, and gives the process's exit code or signal. */
+function openAndClose(afterMs: number): Promise<number | string> {
+  const code = `
+    import { makeBuiltinEmbeddings } from '${new URL('../../dist/embeddings/builtin-embeddings.js', import.meta.url)}';
+    const model = makeBuiltinEmbeddings({ threads: 1 });
+    await new Promise((resolve) => setTimeout(resolve, ${afterMs}));
+    await model.close();`;
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, ['--input-type=module', '-e', code], { env: {} });
+    child.once('exit', (exitCode, signal) => resolve(exitCode ?? signal ?? ''));
+  });
+}
+
+describe('a process that ends while the model loads', () => {
+  it('ends well: a thread cut off in native code would abort it', async () => {
+    const delays = [0, 50, 100, 150, 200, 250, 300, 350];
+    const ends = [];
+    for (const delayMs of delays) ends.push(await openAndClose(delayMs));
+    expect(ends).toEqual(delays.map(() => 0));
+  }, 60_000);
 });
 
 describe('embedding threads', () => {

@@ -9,9 +9,7 @@ export interface BuiltinEmbeddingsOptions {
   threadFile?: URL;
 }
 
-export interface ThreadRequest {
-  text: string;
-}
+export type ThreadRequest = { text: string } | 'end';
 export type ThreadAnswer = { vector: Float32Array } | { error: string };
 
 interface Job {
@@ -28,6 +26,8 @@ interface Slot {
 }
 
 const maxAttempts = 2;
+/** A thread that does not end by itself within this is ended. Milliseconds. */
+const endWithinMs = 10_000;
 
 /**
  * all-MiniLM-L6-v2 in worker threads: no key, no network, never on the event loop of a service. A thread takes one text at a time and
@@ -135,9 +135,22 @@ export function makeBuiltinEmbeddings(options: BuiltinEmbeddingsOptions): Embedd
       const waiting = [...queries.splice(0), ...passages.splice(0)];
       for (const slot of slots) if (slot.job) waiting.push(slot.job);
       for (const job of waiting) reject(job, abortedError());
-      await Promise.all(slots.map((slot) => slot.worker?.terminate()));
+      await Promise.all(slots.map((slot) => slot.worker && end(slot.worker)));
     },
   };
+}
+
+/** Lets a thread finish first: one that is cut off while native code loads or runs the model takes the whole process with it. */
+async function end(worker: Worker): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, endWithinMs);
+  });
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  worker.postMessage('end' satisfies ThreadRequest);
+  await Promise.race([ended, late]);
+  clearTimeout(timer);
+  await worker.terminate();
 }
 
 function settle(job: Job, answer: ThreadAnswer): void {

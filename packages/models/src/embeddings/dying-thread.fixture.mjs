@@ -3,7 +3,9 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 
 let asked = 0;
-parentPort.on('message', ({ text }) => {
+parentPort.on('message', (request) => {
+  if (request === 'end') return parentPort.close();
+  const { text } = request;
   const [verb, file] = text.split(' ');
   if (verb === 'die-always') process.exit(3);
   if (verb === 'die-once' && !existsSync(file)) {

@@ -17,8 +17,13 @@ const session = await InferenceSession.create(fileURLToPath(new URL('model.int8.
   graphOptimizationLevel: 'all',
 });
 
+let running: Promise<void> = Promise.resolve();
 parentPort?.on('message', (request: ThreadRequest) => {
-  embed(request.text).then(
+  if (request === 'end') {
+    void running.then(() => session.release()).finally(() => parentPort?.close());
+    return;
+  }
+  running = embed(request.text).then(
     (vector) => answer({ vector }),
     (error: unknown) => answer({ error: error instanceof Error ? error.message : String(error) }),
   );
