@@ -76,11 +76,18 @@ describe('a worker with a Gemini model', () => {
     expect(asked()).toBe(before + 1);
   });
 
-  test('answers without grounding while retrieval is down', async () => {
+  test('answers without grounding while retrieval is down, also what it has found before', async () => {
+    const kept = async () => (await world.redis.keys('*:context:*')).length;
+    const before = await kept();
+    await (await world.send('Anything on dreams?')).ended();
+    await waitFor(async () => (await kept()) > before);
     world.retrieval.behave({ status: 503 });
-    gemini.next({ reply: 'I cannot look that up right now.' });
-    const events = await (await world.send('Anything on dreams?')).ended();
+    gemini.behave({ reply: 'I cannot look that up right now.' });
+    for (const message of ['Anything on dreams?', 'Anything on nightmares?']) {
+      const events = await (await world.send(message)).ended();
+      expect(events.at(-1)).toMatchObject({ type: 'completed', reply: { grounded: false, citations: [] } });
+    }
     world.retrieval.behave({});
-    expect(events.at(-1)).toMatchObject({ type: 'completed', reply: { grounded: false, citations: [] } });
+    gemini.behave({});
   });
 });

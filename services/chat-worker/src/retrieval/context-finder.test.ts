@@ -25,6 +25,7 @@ function deferred<T>() {
 function makeCounting(answer: () => Promise<Found | null> = async () => whole) {
   const asked: { query: RetrievalQuery; signal: AbortSignal }[] = [];
   const retrieval: RetrievalClient = {
+    isThere: async () => true,
     search: (query, _trace, signal) => {
       asked.push({ query, signal });
       return Promise.race([

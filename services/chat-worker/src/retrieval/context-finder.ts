@@ -14,6 +14,9 @@ export interface ContextFinderOptions {
 /**
  * The passages that answer a question: those kept for it, else one search, however many ask at the same time. Null when retrieval could not be
  * asked. Rejects only with the caller's abort.
+ *
+ * What is kept is used only while retrieval is there. Without it every reply says `grounded: false`, whoever asked the same question before: a
+ * promise of the API that operators and their checks rely on, kept for the price of one request without work in it.
  */
 export function makeContextFinder({ retrieval, cache, metrics }: ContextFinderOptions) {
   const searches = makeSharedWork<Found | null>();
@@ -28,8 +31,9 @@ export function makeContextFinder({ retrieval, cache, metrics }: ContextFinderOp
     const key = contextKey({ ...query, knowledge_version });
     const search = async (stop: AbortSignal) => {
       const kept = await cache.get(key);
-      count(kept ? 'hit' : 'miss');
-      if (kept) return kept;
+      const usable = kept !== null && (await retrieval.isThere(stop));
+      count(usable ? 'hit' : 'miss');
+      if (usable) return kept;
       const found = await retrieval.search(query, trace, stop);
       // What was found without vectors is the best of a bad moment, not of the hour. Nobody waits for it to be kept.
       if (found && !found.partial) void cache.put(key, found);

@@ -30,6 +30,8 @@ export interface RetrievalClientOptions {
   logger: Logger;
 }
 
+/** Longest wait for retrieval's word that it is there; what is kept is not used without it. Milliseconds. */
+const thereMs = 300;
 /** A refused connection is known at once: another try fits within the deadline only then. */
 const quickFailure = 0.25;
 
@@ -39,6 +41,7 @@ const quickFailure = 0.25;
  */
 export function makeRetrievalClient(options: RetrievalClientOptions) {
   const address = new URL('/internal/search', options.url);
+  const liveAddress = new URL('/health/live', options.url);
 
   async function ask(query: RetrievalQuery, trace: SearchTrace, signal: AbortSignal): Promise<Found> {
     const response = await fetch(address, {
@@ -85,6 +88,19 @@ export function makeRetrievalClient(options: RetrievalClientOptions) {
         if (error instanceof BreakerOpenError) options.logger.debug(line, 'retrieval is not asked');
         else options.logger.warn(line, 'retrieval failed, answering without grounding');
         return null;
+      }
+    },
+
+    /** Whether retrieval is there: asked at its cheapest route, and not at all while its breaker is open. Rejects only with the caller's abort. */
+    async isThere(signal: AbortSignal): Promise<boolean> {
+      if (options.breaker.state === 'open') return false;
+      try {
+        const response = await fetch(liveAddress, { signal: AbortSignal.any([signal, AbortSignal.timeout(thereMs)]) });
+        await response.body?.cancel();
+        return response.ok;
+      } catch {
+        signal.throwIfAborted();
+        return false;
       }
     },
   };
