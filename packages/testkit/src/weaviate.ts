@@ -53,6 +53,8 @@ export async function startWeaviate(): Promise<TestWeaviate> {
       PERSISTENCE_DATA_PATH: dataFolder,
       AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: 'true',
       DEFAULT_VECTORIZER_MODULE: 'none',
+      // A misspelt class is an error and not a new class.
+      AUTOSCHEMA_ENABLED: 'false',
       CLUSTER_HOSTNAME: 'node1',
       CLUSTER_ADVERTISE_ADDR: '127.0.0.1',
       CLUSTER_GOSSIP_BIND_PORT: String(gossip),

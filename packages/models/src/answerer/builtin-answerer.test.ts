@@ -37,6 +37,22 @@ describe('the built-in answerer', () => {
     expect(await ask('How do I make a sourdough starter?')).toEqual(reply);
   });
 
+  it('never quotes an article’s own title, though it has the words of the question', async () => {
+    const title = 'What a baker’s percentage means and why';
+    const passages = [
+      makePassage(
+        `${title}\n\nEvery ingredient is weighed against the flour, which is one hundred percent. Water at 340 grams on 500 of flour is sixty-eight.`,
+        {
+          title,
+          similarity: 0.7,
+        },
+      ),
+    ];
+    const reply = await ask('What does a baker’s percentage mean?', { passages });
+    expect(reply.citations.length).toBeGreaterThan(0);
+    for (const { quote } of reply.citations) expect(quote).not.toContain('baker’s percentage means');
+  });
+
   it('does not claim to have looked where the material could not be searched', async () => {
     const reply = await ask('How do I make a sourdough starter?', { passages: [], materialUnavailable: true });
     expect(reply.text).toMatch(/cannot look through my material at the moment/);

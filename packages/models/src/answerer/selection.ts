@@ -40,12 +40,14 @@ export function selectBlocks(
   mostBlocks: number,
 ): Block[] {
   const said = letters(alreadySaid);
-  const perPassage = scoreSentences(question, passages).map((sentences) =>
-    sentences.map((sentence) => ({
-      ...sentence,
-      used: said !== '' && said.includes(letters(cleanQuote(sentence.text))),
-    })),
-  );
+  const perPassage = scoreSentences(question, passages).map((sentences, passageIndex) => {
+    const title = letters(passages[passageIndex]?.title ?? '');
+    return sentences.map((sentence) => {
+      const words = letters(cleanQuote(sentence.text));
+      // An article's own title is no sentence of it, however many words of the question it has.
+      return { ...sentence, used: words === title || (said !== '' && said.includes(words)) };
+    });
+  });
   const blocks: Block[] = [];
   let best = 0;
   const quoted = new Set<string>();
