@@ -4,6 +4,8 @@ export interface DatabaseOptions {
   url: string;
   /** Connections of this process, over both pools; at least 2. */
   max: number;
+  /** Connections opened at once and kept, over both pools: on a busy machine a burst that must first open them waits in vain. Default 4. */
+  min?: number;
   idleMs: number;
   waitMs: number;
   logger: Logger;
@@ -22,7 +24,8 @@ export interface Database {
 export function makeDatabase(options: DatabaseOptions): Database {
   const { url, idleMs, waitMs, logger } = options;
   const engineMax = Math.max(1, Math.ceil(options.max / 2));
-  const shared = { url, idleMs, waitMs, logger };
+  const min = Math.ceil((options.min ?? 4) / 2);
+  const shared = { url, min, idleMs, waitMs, logger };
   const engine = makePool({ ...shared, role: 'sidestage_engine', max: engineMax });
   const api = makePool({ ...shared, role: 'sidestage_api', max: Math.max(1, options.max - engineMax) });
   return {

@@ -60,6 +60,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
   const database = makeDatabase({
     url: config.databaseUrl,
     max: config.poolMax,
+    min: config.DB_POOL_MIN,
     idleMs: config.DB_POOL_IDLE_MS,
     waitMs: config.DB_POOL_WAIT_MS,
     logger,

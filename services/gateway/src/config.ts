@@ -66,7 +66,7 @@ export interface GatewayConfig {
   host: string;
   port: number;
   databaseUrl: string;
-  pool: { max: number; idleMs: number; waitMs: number; fleetMax: number; fleetMin: number };
+  pool: { max: number; idleMs: number; waitMs: number; fleetMax: number; min: number };
   redisUrl: string;
   jwtKey: KeyObject;
   retrievalUrl: string;
@@ -113,7 +113,7 @@ export function readConfig(variables: Record<string, string | undefined>): Reado
       idleMs: env.DB_POOL_IDLE_MS,
       waitMs: env.DB_POOL_WAIT_MS,
       fleetMax: env.DB_POOL_MAX,
-      fleetMin: env.DB_POOL_MIN,
+      min: env.DB_POOL_MIN,
     },
     redisUrl: redis,
     jwtKey: createSecretKey(Buffer.from(env.JWT_SECRET_KEY, 'utf8')),

@@ -88,7 +88,7 @@ export function gatewayHealth(options: HealthOptions): Router[] {
           database: connected ? 'connected' : 'disconnected',
           connection_pool: {
             status: connected ? 'active' : 'failing',
-            min_pool_size: config.pool.fleetMin,
+            min_pool_size: config.pool.min,
             max_pool_size: config.pool.fleetMax,
           },
           scalability: {
