@@ -35,6 +35,9 @@ end
 return released
 `;
 
+/** Notes how often a worker was missed, unless it said farewell meanwhile. KEYS workers · ARGV worker id, misses */
+const noteLua = `if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end`;
+
 /**
  * Notices workers that died by what the kernel does first when a process ends: it closes its connections. Every worker holds one that
  * carries its name, and one worker a second looks which names are gone. So a killed worker's turns begin again after 2 to 3 s, where waiting
@@ -83,7 +86,7 @@ export function makeDeathWatch({ redisUrl, workerId, queueKey, logger, lookMs = 
     for (const [id, misses] of Object.entries(known)) {
       const missed = names.has(connectionName(id)) ? 0 : Number(misses) + 1;
       if (missed >= missesOfDeath && (await serverUpMs()) > settleMs) await bury(id);
-      else if (missed !== Number(misses)) await redis.hset(keys.workers(), id, missed);
+      else if (missed !== Number(misses)) await redis.eval(noteLua, 1, keys.workers(), id, missed);
     }
   }
 
@@ -96,13 +99,21 @@ export function makeDeathWatch({ redisUrl, workerId, queueKey, logger, lookMs = 
       else logger.debug({ err: error }, 'no look at the workers, tried again');
     }
   }
-  redis.on('ready', () => void tryLook());
-  const timer = setInterval(() => void tryLook(), lookMs);
+  let looking: Promise<void> | null = null;
+  function lookOnce(): void {
+    looking ??= tryLook().finally(() => {
+      looking = null;
+    });
+  }
+  redis.on('ready', lookOnce);
+  const timer = setInterval(lookOnce, lookMs);
 
   return {
     /** Says farewell: what this worker held is given back already. */
     async close(): Promise<void> {
       clearInterval(timer);
+      redis.off('ready', lookOnce);
+      await looking;
       await redis.hdel(keys.workers(), workerId).catch(() => undefined);
       await closeRedis(redis);
     },
