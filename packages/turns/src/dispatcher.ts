@@ -1,14 +1,9 @@
 import { type ChatJob, queues } from '@sidestage/contracts';
 import { closeRedis, type Logger, makeRedis } from '@sidestage/runtime';
 import type { OfferedTurn } from '@sidestage/store';
-import { Queue } from 'bullmq';
 import { queuePrefix } from './keys.js';
 import type { Dispatcher } from './ports.js';
-
-/** Longest time an offer may take: a request waits behind it. */
-const offerMs = 300;
-/** Failed jobs that stay visible to operators. */
-const keptFailures = 1_000;
+import { makeProducerQueue, offeredInTime } from './producer-queue.js';
 
 /**
  * Where a finished job of the same id lingers, BullMQ's `add` would quietly do nothing: it makes room first.
@@ -22,39 +17,12 @@ type MakeRoom = (completed: string, failed: string, job: string, id: string) => 
 
 /** Dispatch through the BullMQ queue `chat`. Its connection fails fast, so a frozen Redis costs a request 300 ms and no more. */
 export function makeDispatcher({ redisUrl, logger }: { redisUrl: string; logger: Logger }): Dispatcher {
-  const { name, attempts, backoffMs } = queues.chat;
+  const { name } = queues.chat;
   const redis = makeRedis(redisUrl, 'request', logger);
   redis.defineCommand('sidestageMakeRoom', { numberOfKeys: 3, lua: makeRoomLua });
   const makeRoom = (Reflect.get(redis, 'sidestageMakeRoom') as MakeRoom).bind(redis);
   const key = (type: string) => `${queuePrefix}:${name}:${type}`;
-  let queue: Promise<Queue<ChatJob>> | undefined;
-
-  // BullMQ asks the server for its version once; a Queue whose question was not answered is broken for ever. So it is made when Redis is
-  // there, and made again when that failed.
-  function readyQueue(): Promise<Queue<ChatJob>> {
-    if (redis.status !== 'ready') return Promise.reject(new Error('redis is not reachable'));
-    queue ??= (async () => {
-      const made = new Queue<ChatJob>(name, {
-        connection: redis,
-        prefix: queuePrefix,
-        defaultJobOptions: {
-          attempts,
-          backoff: { type: 'exponential', delay: backoffMs.first, jitter: backoffMs.jitter },
-          removeOnComplete: true,
-          removeOnFail: { count: keptFailures },
-        },
-      });
-      made.on('error', (error) => logger.debug({ err: error }, 'chat queue'));
-      try {
-        await made.waitUntilReady();
-        return made;
-      } catch (error) {
-        queue = undefined;
-        throw error;
-      }
-    })();
-    return queue;
-  }
+  const readyQueue = makeProducerQueue<ChatJob>({ queue: queues.chat, redis, logger });
 
   async function add(turn: OfferedTurn): Promise<void> {
     const jobs = await readyQueue();
@@ -73,18 +41,12 @@ export function makeDispatcher({ redisUrl, logger }: { redisUrl: string; logger:
 
   return {
     async offer(turn) {
-      let timer: NodeJS.Timeout | undefined;
       try {
-        const late = new Promise<never>((_, reject) => {
-          timer = setTimeout(() => reject(new Error(`no answer within ${offerMs} ms`)), offerMs);
-        });
-        await Promise.race([add(turn), late]);
+        await offeredInTime(add(turn));
         return true;
       } catch (error) {
         logger.warn({ err: error, turn_id: turn.turn_id }, 'turn not offered, the sweeper will offer it');
         return false;
-      } finally {
-        clearTimeout(timer);
       }
     },
 

@@ -4,6 +4,7 @@ export { recoveredSeqBase } from './follower.js';
 export * from './keys.js';
 export * from './model-reports.js';
 export * from './ports.js';
+export * from './producer-queue.js';
 export * from './reply-reader.js';
 export * from './reply-writer.js';
 export * from './stored-outcome.js';
