@@ -133,4 +133,3 @@ export function makeSweeper(options: SweeperOptions) {
     },
   };
 }
-export type Sweeper = ReturnType<typeof makeSweeper>;

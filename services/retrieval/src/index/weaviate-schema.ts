@@ -1,16 +1,5 @@
 import { z } from 'zod';
 
-/** What an object of the class holds. One is a passage with its surroundings (`context`) or a small window of it. */
-export const objectProperties = [
-  'creator_id',
-  'source_id',
-  'set_id',
-  'passage_id',
-  'kind',
-  'first',
-  'lexemes',
-] as const;
-
 /** The class of an embedding model: vectors of two models never mix. */
 export function classNameOf(model: string): string {
   return `Passages_${model.replace(/[^A-Za-z0-9]/g, '_')}`;

@@ -17,12 +17,6 @@ const markPattern = /\\?\[(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?:\.\d+)?\\?\](?:\(
 /** What people say in a second when nothing better is known. */
 const charactersPerSecond = 15;
 
-/** Whether a text carries time marks. */
-export function hasMarks(text: string): boolean {
-  markPattern.lastIndex = 0;
-  return markPattern.test(text);
-}
-
 /**
  * Takes the time marks out and gives each stretch its seconds: between two marks by its place in the text, so always inside them; after
  * the last by the rate of speech before. A mark that would go back in time is a slip of the pen and counts for nothing.

@@ -11,4 +11,3 @@ const shape = {
 export function readConfig(env: Record<string, string | undefined>) {
   return parseEnv(shape, env);
 }
-export type Config = ReturnType<typeof readConfig>;
