@@ -1,5 +1,6 @@
 import express from 'express';
-import { closeServer, listen, makeHttpServer, privateOnly } from './http.js';
+import { privateOnly } from './http.js';
+import { closeServer, listen, makeHttpServer } from './http-server.js';
 
 describe('routes for the inside', () => {
   it('answer a scraper of this network, and no one a proxy forwards for from outside', async () => {

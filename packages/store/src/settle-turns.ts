@@ -1,25 +1,16 @@
-import type { Citation, Problem } from '@sidestage/contracts';
 import { GroupCommit, inTransaction, isRetryable, type PgPool, withRetry } from '@sidestage/runtime';
-import type { OfferedTurn, TurnOutcome, TurnRow } from './turn-rows.js';
+import type { OfferedTurn, StoredReply, TurnOutcome, TurnRow } from './turn-rows.js';
 
 /** How a turn ended. */
-export interface Settlement {
+export interface Settlement extends StoredReply {
   tenant_id: string;
   turn_id: string;
   conversation_id: string;
   /** The claim that speaks; null closes whatever the epoch is (cancel, expiry) and fences the one that runs. */
   epoch: number | null;
   outcome: TurnOutcome;
-  reply_text: string | null;
-  citations: Citation[] | null;
-  grounded: boolean | null;
-  finish_reason: 'stop' | 'length' | 'blocked' | null;
-  model: string | null;
-  input_tokens: number | null;
-  output_tokens: number | null;
   /** Milliseconds from acceptance to the first text. */
   first_text_ms: number | null;
-  problem: Problem | null;
 }
 
 export interface SettleResult {

@@ -4,8 +4,20 @@ export type TurnState = 'waiting' | 'offered' | 'running' | 'done';
 /** `dead`: quarantined after its attempts; clients see it as failed. */
 export type TurnOutcome = 'completed' | 'failed' | 'cancelled' | 'dead';
 
+/** What a turn ended with; all null while it runs. */
+export interface StoredReply {
+  reply_text: string | null;
+  citations: Citation[] | null;
+  grounded: boolean | null;
+  finish_reason: 'stop' | 'length' | 'blocked' | null;
+  model: string | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  problem: Problem | null;
+}
+
 /** A turn as Postgres has it. */
-export interface TurnRow {
+export interface TurnRow extends StoredReply {
   id: string;
   tenant_id: string;
   conversation_id: string;
@@ -35,14 +47,6 @@ export interface TurnRow {
   heartbeat_at: Date | null;
   ended_at: Date | null;
   announced: boolean;
-  reply_text: string | null;
-  citations: Citation[] | null;
-  grounded: boolean | null;
-  finish_reason: 'stop' | 'length' | 'blocked' | null;
-  model: string | null;
-  input_tokens: number | null;
-  output_tokens: number | null;
-  problem: Problem | null;
   feedback: 'up' | 'down' | null;
   feedback_comment: string | null;
 }

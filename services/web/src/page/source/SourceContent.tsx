@@ -1,11 +1,19 @@
+import type { Citation } from '@sidestage/contracts';
 import { ChevronLeft, ChevronRight, ExternalLink, X } from 'lucide-react';
 import { useSource, useTranscript } from '../hooks.js';
 import { moment } from '../model/quota.js';
 import { citationAddress, dayOf, kindWords, wordsName } from '../model/sources.js';
 import { Waiting } from '../ui/Waiting.js';
 import { Player } from './Player.js';
-import type { SourceViewProps } from './SourceView.js';
 import { TranscriptView } from './TranscriptView.js';
+
+export interface SourceViewProps {
+  citation: Citation;
+  /** All of the reply, in its order. */
+  citations: Citation[];
+  onStep: (by: 1 | -1) => void;
+  onClose: () => unknown;
+}
 
 /** Where a sentence of the reply comes from: the recording at its second, and the words around it. */
 export default function SourceContent({ citation, citations, onStep, onClose }: SourceViewProps) {

@@ -1,18 +1,10 @@
-import type { Citation } from '@sidestage/contracts';
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
 import { useMedia, wideQuery } from '../hooks.js';
 import { Waiting } from '../ui/Waiting.js';
+import type { SourceViewProps } from './SourceContent.js';
 import { SourceSheet } from './SourceSheet.js';
 
 const SourceContent = lazy(() => import('./SourceContent.js'));
-
-export interface SourceViewProps {
-  citation: Citation;
-  /** All of the reply, in its order. */
-  citations: Citation[];
-  onStep: (by: 1 | -1) => void;
-  onClose: () => unknown;
-}
 
 /** The source of an open citation: beside the conversation where there is room, else on a sheet over it. */
 export function SourceView(props: SourceViewProps) {

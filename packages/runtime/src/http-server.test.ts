@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { closeServer, listen, makeHttpServer } from './http.js';
+import { closeServer, listen, makeHttpServer } from './http-server.js';
 
 let port: number;
 const server = makeHttpServer((_request, response) => response.end('fine'));
