@@ -6,7 +6,7 @@ import { makeDeathWatch } from './death-watch.js';
 const logger = makeLogger({ service: 'test', level: 'CRITICAL' });
 const queueKey = 'sidestage:bull:chat';
 /** Well above the 100 ms after which a cut connection is made again, as in life. */
-const lookMs = 300;
+const lookMs = 600;
 
 describe('the watch over the workers', () => {
   let server: TestRedis;
@@ -68,7 +68,7 @@ describe('the watch over the workers', () => {
   it('leaves a worker alone that lost its connection and is back', async () => {
     await startWorker('alive');
     await startWorker('blinking');
-    for (let cut = 0; cut < 3; cut += 1) {
+    for (let cut = 0; cut < 2; cut += 1) {
       const before = await connectionOf('blinking');
       await redis.call('CLIENT', 'KILL', 'ID', String(before));
       await waitFor(
