@@ -53,10 +53,10 @@ const argon2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /**
  * Two at once: a burst of sign-ups must leave threads of libuv's pool free, where the handshakes of new Postgres connections wait too
- * (200 registrations at once made connections time out). Signing in and up share the line; who would wait past 15 s is refused, because a
+ * (200 registrations at once made connections time out). Signing in and up share the line; who would wait past 25 s is refused, because a
  * request ends after 30 s anyway.
  */
-const line = makeHashingLine({ atOnce: 2, maxWaitMs: 15_000, firstGuessMs: 25 });
+const line = makeHashingLine({ atOnce: 2, maxWaitMs: 25_000, firstGuessMs: 25 });
 
 /** Throws `overloaded` when the line is too long. */
 export function hashPassword(password: string): Promise<string> {
