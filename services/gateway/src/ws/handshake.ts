@@ -16,6 +16,8 @@ export interface Handshake {
   clientId: string;
   /** Null for a session that is `new`. */
   conversation: { id: string; creatorId: string } | null;
+  /** Of the upgrade's request; the trace that the session's turns belong to. */
+  traceparent: string | null;
 }
 
 const pathSchema = z.object({ session_id: opaqueId, client_id: opaqueId });
@@ -73,7 +75,7 @@ export function makeHandshake(options: {
       if (error instanceof ProblemError) throw error;
       throw new ProblemError('unavailable', { detail: 'The conversation cannot be read now.', cause: error });
     });
-    return { principal, sessionId, clientId, conversation };
+    return { principal, sessionId, clientId, conversation, traceparent: traceOf(request).traceparent ?? null };
   };
 }
 

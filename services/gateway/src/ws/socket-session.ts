@@ -157,7 +157,7 @@ export class SocketSession {
       videoUrl: frame.video_url ?? null,
       idempotencyKey: frame.idempotency_key ?? null,
       requestId: makeId(),
-      traceparent: null,
+      traceparent: this.options.handshake.traceparent,
       socketId: this.id,
     });
     const { turn } = submission;

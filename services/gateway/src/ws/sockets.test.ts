@@ -61,6 +61,16 @@ describe('a new session', () => {
     await socket.next('completed');
   });
 
+  test('its turns belong to the trace its upgrade named', async () => {
+    const { token } = await stage.key('premium');
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const socket = await connect('/ws/new/phone', { token, headers: { traceparent } });
+    socket.send({ type: 'message', message: 'traced', creator_id: 'ada' });
+    const { message_id } = await socket.next('accepted');
+    const [turn] = await stage.gateway.database.query('SELECT traceparent FROM turns WHERE id = $1', [message_id]);
+    expect(turn).toEqual({ traceparent });
+  });
+
   test('messages sent at once are accepted in the order they were sent', async () => {
     const { token } = await stage.key('premium');
     const socket = await connect('/ws/new/phone', { token });
