@@ -61,7 +61,7 @@ export const tenantPolicyBody = policyPatchSchema.extend({
 export const tenantPolicySchema = policySchema.extend({ cors_origins: z.array(z.string()) });
 export type TenantPolicy = z.infer<typeof tenantPolicySchema>;
 
-/** DESIGN's defaults. */
+/** The defaults; a tenant's own policy may say otherwise. */
 export const defaultPolicy: Policy = {
   tiers: {
     free: { per_hour: 50, per_minute: 10, in_flight: 2, weight: 1 },

@@ -6,7 +6,7 @@ export { Counter, Gauge, Histogram, Registry } from 'prom-client';
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60];
 
 /**
- * DESIGN's metrics, made on every service, so that a dashboard never asks for a name that is not there. Labels never carry ids of people.
+ * The fleet's metrics, made on every service, so that a dashboard never asks for a name that is not there. Labels never carry ids of people.
  * @param options.turns whether this service counts turns: their series begin at zero, because a rate cannot see the step that makes a series
  */
 export function makeMetrics(service: string, options: { turns?: boolean } = {}) {

@@ -37,7 +37,7 @@ type SocketServerOptions = Pick<
   feed: ConversationFeed;
 };
 
-/** `/ws/{session_id}/{client_id}`. No compression: a deflate context costs 224 KiB a connection (PERFORMANCE.md). */
+/** `/ws/{session_id}/{client_id}`. No compression: a deflate context costs 224 KiB a connection, measured. */
 export function makeSocketServer(options: SocketServerOptions): SocketServer {
   const { config, logger, metrics, authenticator, feed } = options;
   const handshake = makeHandshake({ dependencies: options, turns: options.turns });

@@ -10,7 +10,7 @@ export interface PassageWindow {
 
 /** Part 0 is the passage itself; parts from 1 on are its sentences in small windows, which find what a whole passage blurs. */
 export const wholePart = 0;
-/** Characters of a small window. EMBEDDINGS.md measured 250 beside 500 and 900; the widest is had for nothing from the neighbours' vectors. */
+/** Characters of a small window. Measured: 250 beside 500 and 900; the widest is had for nothing from the neighbours' vectors. */
 const smallLength = 260;
 
 /** The windows of the passages of one source, in the order of its text. A passage that is one small window has no more parts. */
