@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { queues } from '@sidestage/contracts';
 import { type ModelServer, startGeminiServer, waitFor } from '@sidestage/testkit';
+import { queuePrefix } from '@sidestage/turns';
 import { makeWorkerWorld, type SentTurn, shownText, type WorkerWorld } from './test-support/worker-world.js';
 
 const words = 'Sleep is when memories settle [1]. Naps help too [1]. Rest is part of training [2]. ';
@@ -40,23 +42,45 @@ describe('when a part dies', () => {
   const talking = (turns: SentTurn[]) =>
     waitFor(() => turns.every((turn) => turn.events.some((event) => event.type === 'delta')), { what: 'text' });
 
-  test('a worker killed in the middle of replies: others say reset and the whole reply, within seconds', async () => {
+  /** Three replies under way on a worker that is about to fail, and another worker that can take them. */
+  async function beginOn(): Promise<{ victim: Awaited<ReturnType<WorkerWorld['forkWorker']>>; turns: SentTurn[] }> {
     gemini.behave(midReply);
     const victim = await world.forkWorker(settings());
     const turns = await Promise.all(['one', 'two', 'three'].map((message) => world.send(message)));
     await talking(turns);
     await world.forkWorker(settings());
     gemini.behave({ reply: words });
-    const killedAt = performance.now();
-    await victim.kill('SIGKILL');
-    await expectWhole(turns, 15_000);
-    console.log(`after kill -9: all whole within ${Math.round(performance.now() - killedAt)} ms`);
+    return { victim, turns };
+  }
+
+  async function expectRestarted(turns: SentTurn[]): Promise<void> {
     for (const turn of turns) {
       expect(turn.events.filter((event) => event.type === 'reset').length).toBeGreaterThanOrEqual(1);
       expect(turn.events.some((event) => event.type === 'reset' && event.recovered === false)).toBe(false);
       expect(await world.row(turn.turnId)).toMatchObject({ crashes: 1, outcome: 'completed' });
     }
-  }, 60_000);
+  }
+
+  test('a worker killed in the middle of replies is missed by its connection: others say reset and the whole reply', async () => {
+    const { victim, turns } = await beginOn();
+    const killedAt = performance.now();
+    await victim.kill('SIGKILL');
+    // Its locks never run out now: only the watch over the workers can free the jobs.
+    const persisted = await Promise.all(
+      turns.map(({ turnId }) => world.redis.persist(`${queuePrefix}:${queues.chat.name}:${turnId}:lock`)),
+    );
+    expect(persisted).toEqual([1, 1, 1]);
+    await expectWhole(turns, 15_000);
+    console.log(`after kill -9: all whole within ${Math.round(performance.now() - killedAt)} ms`);
+    await expectRestarted(turns);
+  });
+
+  test('a worker that freezes keeps its connections, and its locks run out: others say reset and the whole reply', async () => {
+    const { victim, turns } = await beginOn();
+    victim.freeze();
+    await expectWhole(turns, 20_000);
+    await expectRestarted(turns);
+  });
 
   test('Redis frozen past the locks: the worker stops by itself, and every turn is answered once', async () => {
     gemini.behave(midReply);

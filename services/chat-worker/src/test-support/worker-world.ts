@@ -175,6 +175,8 @@ export async function makeWorkerWorld(options: { appendonly?: boolean } = {}) {
       });
       return {
         port,
+        /** It holds its connections and does nothing any more. */
+        freeze: () => child.kill('SIGSTOP'),
         kill: async (signal: NodeJS.Signals) => {
           child.kill(signal);
           await exited;
