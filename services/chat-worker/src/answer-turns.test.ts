@@ -76,6 +76,17 @@ describe('a worker with a Gemini model', () => {
     expect(asked()).toBe(before + 1);
   });
 
+  test.each([
+    ['words alone', { index: 'full_text' as const }],
+    ['a part of the sources', { complete: false as const }],
+  ])('keeps nothing of a search of %s: the next one may find better', async (what, answer) => {
+    world.retrieval.behave({ answer });
+    const before = world.retrieval.searches.length;
+    for (let asked = 0; asked < 2; asked += 1) await (await world.send(`What of ${what}?`)).ended();
+    world.retrieval.behave({});
+    expect(world.retrieval.searches.length).toBe(before + 2);
+  });
+
   test('answers without grounding while retrieval is down, also what it has found before', async () => {
     const kept = async () => (await world.redis.keys('*:context:*')).length;
     const before = await kept();

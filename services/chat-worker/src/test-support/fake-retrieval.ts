@@ -2,11 +2,18 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RetrievedPassage } from '@sidestage/contracts';
 
+/** `answer`: what else its answers say. */
+export interface RetrievalBehaviour {
+  status?: number;
+  hang?: boolean;
+  answer?: { index?: 'full_text'; complete?: false };
+}
+
 export interface FakeRetrieval {
   readonly url: string;
   /** Bodies and headers of the searches, oldest first. */
   readonly searches: { body: unknown; headers: NodeJS.Dict<string | string[]> }[];
-  behave(how: { status?: number; hang?: boolean }): void;
+  behave(how: RetrievalBehaviour): void;
   close(): Promise<void>;
 }
 
@@ -49,7 +56,7 @@ export const passages: RetrievedPassage[] = [
 /** An HTTP server with retrieval's one internal route. */
 export async function startFakeRetrieval(): Promise<FakeRetrieval> {
   const searches: FakeRetrieval['searches'] = [];
-  let how: { status?: number; hang?: boolean } = {};
+  let how: RetrievalBehaviour = {};
   const server = createServer(async (request, response) => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(Buffer.from(part));
@@ -58,7 +65,9 @@ export async function startFakeRetrieval(): Promise<FakeRetrieval> {
     }
     if (how.hang) return;
     response.writeHead(how.status ?? 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(how.status ? {} : { passages, sources_searched: 48, index: 'embedded' }));
+    response.end(
+      JSON.stringify(how.status ? {} : { passages, sources_searched: 48, index: 'embedded', ...how.answer }),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
