@@ -7,6 +7,7 @@ const ARROWS = {
   store: ['contracts', 'runtime'],
   turns: ['contracts', 'runtime', 'store'],
   models: ['contracts', 'runtime'],
+  client: ['contracts'],
 };
 const packageNames = Object.keys(ARROWS);
 /** Tests and what only they use. */
@@ -45,6 +46,19 @@ module.exports = {
       severity: 'error',
       from: { path: '^packages/' },
       to: { path: '^services/' },
+    },
+    {
+      name: 'chaos-imports-packages-only',
+      comment: 'the fault campaign sees a fleet from outside, and nothing imports it',
+      severity: 'error',
+      from: { path: '^chaos/' },
+      to: { path: '^services/' },
+    },
+    {
+      name: 'nothing-imports-chaos',
+      severity: 'error',
+      from: { path: '^(packages|services)/' },
+      to: { path: '^chaos/' },
     },
     {
       name: 'services-import-no-service',

@@ -29,10 +29,10 @@ export default {
   testTimeout: 30_000,
   maxWorkers: 2,
   projects: [
-    project('unit', ['<rootDir>/packages/*/src/**/*.test.{ts,tsx}'], fleetTests),
+    project('unit', ['<rootDir>/{packages/*,chaos}/src/**/*.test.{ts,tsx}'], fleetTests),
     project('service', ['<rootDir>/services/*/src/**/*.test.{ts,tsx}'], fleetTests),
     project('fleet', [
-      '<rootDir>/{packages,services}/*/src/**/*.fleet.test.ts',
+      '<rootDir>/{packages/*,services/*,chaos}/src/**/*.fleet.test.ts',
       '<rootDir>/services/*/src/e2e/**/*.test.ts',
     ]),
   ],

@@ -25,11 +25,12 @@ export function checkNode(version = process.versions.node) {
 }
 
 function workspaceFolders() {
-  return ['packages', 'services'].flatMap((group) =>
+  const grouped = ['packages', 'services'].flatMap((group) =>
     readdirSync(join(root, group), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => join(root, group, entry.name)),
   );
+  return [...grouped, join(root, 'chaos')];
 }
 
 function* filesBelow(folder) {

@@ -1,0 +1,1 @@
+export const faultNames: readonly string[] = [];

@@ -1,0 +1,1 @@
+export type { ClientEvent, Completed, Problem } from '@sidestage/contracts';
