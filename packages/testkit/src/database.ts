@@ -53,25 +53,32 @@ export async function makeTestDatabase(options: { migrated?: boolean } = {}): Pr
     client.query(`CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${owner}`),
   );
   const adminUrl = onDatabase(addresses.adminUrl, name);
+  return {
+    ...lookInto(name, adminUrl),
+    url: onDatabase(addresses.ownerUrl, name),
+    drop: () =>
+      withClient(addresses.adminUrl, async (client) => {
+        await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      }),
+  };
+}
+
+/** What a test may do with a database as its superuser. */
+export function lookInto(name: string, adminUrl: string): Omit<TestDatabase, 'url' | 'drop'> {
   const others = 'FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()';
   return {
     name,
-    url: onDatabase(addresses.ownerUrl, name),
     adminUrl,
     query: (sql, values) => withClient(adminUrl, async (client) => (await client.query(sql, values)).rows),
     countConnections: () =>
-      withClient(addresses.adminUrl, async (client) => {
+      withClient(adminUrl, async (client) => {
         const { rows } = await client.query<{ count: string }>(`SELECT count(*) ${others}`, [name]);
         return Number(rows[0]?.count);
       }),
     cutConnections: () =>
       withClient(
-        addresses.adminUrl,
+        adminUrl,
         async (client) => (await client.query(`SELECT pg_terminate_backend(pid) ${others}`, [name])).rowCount ?? 0,
       ),
-    drop: () =>
-      withClient(addresses.adminUrl, async (client) => {
-        await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-      }),
   };
 }

@@ -33,6 +33,8 @@ export interface FleetProcess {
   stop(deadlineMs?: number): Promise<number | null>;
   /** Starts it again on the same port after {@link kill} or {@link stop}, and waits until it is ready. */
   start(): Promise<void>;
+  /** The file everything it logs goes to, over all its starts. */
+  readonly logFile: string;
   /** Everything it has logged. */
   log(): string;
 }
@@ -67,6 +69,7 @@ export function makeFleetProcess({ name, service, port, env, folder }: FleetProc
     name,
     url,
     port,
+    logFile,
     get pid() {
       return child?.pid ?? 0;
     },

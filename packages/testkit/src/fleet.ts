@@ -25,6 +25,8 @@ export interface FleetOptions {
   redis?: TestRedis;
   /** Variables for every process, over the fleet's own. */
   env?: Record<string, string>;
+  /** Variables for one process, by its name (`gateway-1`, `chat-worker-2`, `retrieval`), over `env`. */
+  envOf?: (name: string, env: Readonly<Record<string, string>>) => Record<string, string>;
 }
 
 /** Real processes of the compiled services, on free ports, against a database, a Redis and a model of their own. */
@@ -113,7 +115,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
       ...options.env,
     };
     const make = (name: string, service: FleetService, port: number): FleetProcess => {
-      const made = makeFleetProcess({ name, service, port, env, folder });
+      const made = makeFleetProcess({ name, service, port, env: { ...env, ...options.envOf?.(name, env) }, folder });
       cleanups.push(() => made.stop());
       return made;
     };
