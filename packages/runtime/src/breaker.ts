@@ -12,6 +12,8 @@ export interface BreakerOptions {
   resetMs: number;
   /** Calls in the rolling 10 s below which it never opens. opossum's default of 0 opens on the first error. */
   volumeThreshold?: number;
+  /** Longest time a half-open trial may hang before it counts as failed: one that never ends would block opossum for ever. Default 120,000 ms. */
+  trialMs?: number;
   /** While it is open: asked now and then, and an answer lets one trial call through before `resetMs` have passed. Absent: only time does. */
   probe?: RecoveryProbe;
   logger: Logger;
@@ -38,11 +40,9 @@ export interface Breaker {
 }
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
-/** Longest time a half-open trial may hang before it counts as failed: a trial that never ends blocks opossum for ever. */
-const trialDeadlineMs = 120_000;
-
 /** A circuit breaker on opossum (share of failures in a rolling window; then closed to calls; then one trial). */
 export function makeBreaker(options: BreakerOptions): Breaker {
+  const { trialMs = 120_000 } = options;
   const breaker = new CircuitBreaker(async (call: () => Promise<Outcome<unknown>>) => call(), {
     timeout: false,
     errorThresholdPercentage: options.errorPercent,
@@ -88,7 +88,7 @@ export function makeBreaker(options: BreakerOptions): Breaker {
     answered = false;
     gauge(2);
     try {
-      const value = await withDeadline(call, trialDeadlineMs);
+      const value = await withDeadline(call, trialMs);
       breaker.close();
       return value;
     } catch (error) {
@@ -110,7 +110,7 @@ export function makeBreaker(options: BreakerOptions): Breaker {
       // value; in a trial it fails the trial, and the next one is tried after the reset time.
       const attempt = async (): Promise<Outcome<T>> => {
         try {
-          return { ok: true, value: await withDeadline(call, trial ? trialDeadlineMs : undefined) };
+          return { ok: true, value: await withDeadline(call, trial ? trialMs : undefined) };
         } catch (error) {
           if (!trial && neutral(error)) return { ok: false, error };
           throw error;

@@ -3,14 +3,44 @@ import type { Duplex } from 'node:stream';
 import { ProblemError } from '@sidestage/contracts';
 import { makeId } from './ids.js';
 
+interface UnderWay {
+  responses: Set<ServerResponse>;
+  leaving: boolean;
+}
+const traffic = new WeakMap<Server, UnderWay>();
+
+/** This answer is its connection's last: it says so where its head is not written yet. */
+function closeAfter(response: ServerResponse): void {
+  response.shouldKeepAlive = false;
+  if (response.headersSent) response.once('finish', () => response.socket?.end());
+}
+
+/**
+ * From now on each answer, also those under way, is its connection's last and says `Connection: close`. Connections that are in use are so
+ * given up by the client, which knows when: one that the server closes may be closed just when a request is on its way.
+ */
+export function endKeepAlive(server: Server): void {
+  const underWay = traffic.get(server);
+  if (!underWay) return;
+  underWay.leaving = true;
+  for (const response of underWay.responses) closeAfter(response);
+}
+
 /** An HTTP server with limits: headers 10 s, a request's bytes 30 s, compact header budget. */
 export function makeHttpServer(handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16 * 1024 }, handler);
   server.keepAliveTimeout = 65_000;
   const answering = new WeakSet<Duplex>();
-  server.on('request', ({ socket }, response) => {
+  const underWay: UnderWay = { responses: new Set(), leaving: false };
+  traffic.set(server, underWay);
+  server.prependListener('request', ({ socket }, response) => {
     answering.add(socket);
-    response.once('close', () => answering.delete(socket));
+    underWay.responses.add(response);
+    if (underWay.leaving) closeAfter(response);
+    response.once('close', () => {
+      answering.delete(socket);
+      underWay.responses.delete(response);
+    });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || answering.has(socket) || error.code === 'ECONNRESET') socket.destroy();
@@ -62,6 +92,7 @@ export function listen(server: Server, port: number, host: string): Promise<numb
 
 /** Stops accepting, lets requests under way end, then cuts what is left after `graceMs`. */
 export async function closeServer(server: Server, graceMs: number): Promise<void> {
+  endKeepAlive(server);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);

@@ -135,6 +135,49 @@ describe('the breaker', () => {
     breaker.close();
   });
 
+  it('stays closed after the first error: below five calls in ten seconds it says nothing', async () => {
+    const breaker = makeBreaker({ name: 'x', errorPercent: 1, resetMs: 60_000, logger, metrics: makeMetrics('test') });
+    for (let call = 0; call < 4; call++) await expect(breaker.run(fail)).rejects.toThrow('down');
+    expect(breaker.state).toBe('closed');
+    await expect(breaker.run(fail)).rejects.toThrow('down');
+    expect(breaker.state).toBe('open');
+    breaker.close();
+  });
+
+  it('leaves the neighbours of a failing call alone, also when it opens', async () => {
+    const breaker = make(60_000);
+    const ends: ((value: string) => void)[] = [];
+    const neighbours = [1, 2, 3].map(() => breaker.run(() => new Promise<string>((resolve) => ends.push(resolve))));
+    for (let call = 0; call < 5; call++) await breaker.run(fail).catch(() => undefined);
+    expect(breaker.state).toBe('open');
+    for (const end of ends) end('whole');
+    expect(await Promise.all(neighbours)).toEqual(['whole', 'whole', 'whole']);
+    breaker.close();
+  });
+
+  it('is not blocked for ever by a half-open trial that hangs: it counts as failed, and the next one closes it', async () => {
+    const breaker = makeBreaker({
+      name: 'x',
+      errorPercent: 50,
+      resetMs: 30,
+      volumeThreshold: 2,
+      trialMs: 50,
+      logger,
+      metrics: makeMetrics('test'),
+    });
+    const untilHalfOpen = async () => {
+      while (breaker.state === 'open') await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    for (let call = 0; call < 3; call++) await breaker.run(fail).catch(() => undefined);
+    await untilHalfOpen();
+    await expect(breaker.run(() => new Promise(() => undefined))).rejects.toThrow('no end within 50 ms');
+    expect(breaker.state).toBe('open');
+    await untilHalfOpen();
+    expect(await breaker.run(async () => 'back')).toBe('back');
+    expect(breaker.state).toBe('closed');
+    breaker.close();
+  });
+
   /** A breaker that would stay open for an hour, with a probe. */
   function makeProbed() {
     const service = { up: false, probes: 0 };

@@ -131,9 +131,10 @@ async function acceptedBefore(pool: PgPool, turn: NewTurn): Promise<AcceptResult
 
 /**
  * Makes turns durable, many in one commit. From the moment `accept` resolves with `accepted` nothing can lose the turn.
- * Rejects when Postgres cannot be reached: then it is not known to be accepted and the client must be told 503.
+ * Rejects when Postgres cannot be reached: then it is not known to be accepted and the client must be told 503. `onError` hears why a
+ * batch failed.
  */
-export function makeTurnAcceptor(pool: PgPool) {
+export function makeTurnAcceptor(pool: PgPool, options: { onError?: (error: unknown) => void } = {}) {
   const group = new GroupCommit<NewTurn, AcceptResult>({
     maxWaitMs: 4,
     maxItems: 100,
@@ -143,6 +144,7 @@ export function makeTurnAcceptor(pool: PgPool) {
       try {
         return await withRetry(() => acceptBatch(pool, turns), { attempts: 3 });
       } catch (error) {
+        options.onError?.(error);
         if (isRetryable(error)) throw error;
         return Promise.all(turns.map((turn) => acceptAlone(pool, turn)));
       }

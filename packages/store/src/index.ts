@@ -19,3 +19,4 @@ export * from './sources.js';
 export * from './tenants.js';
 export * from './turn-rows.js';
 export * from './users.js';
+export * from './write-health.js';

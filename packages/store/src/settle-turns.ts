@@ -98,7 +98,10 @@ async function settleAlone(pool: PgPool, settlement: Settlement): Promise<Settle
  * Ends turns, many in one commit, each exactly once: the write is fenced by epoch and state. Releases the next turn of the conversation.
  * A retry after a lost connection may find its own write done: then `written` is false, and the sweeper announces what is stored.
  */
-export function makeTurnSettler(pool: PgPool, options: { maxWaitMs?: number } = {}) {
+export function makeTurnSettler(
+  pool: PgPool,
+  options: { maxWaitMs?: number; onError?: (error: unknown) => void } = {},
+) {
   const group = new GroupCommit<Settlement, SettleResult>({
     maxWaitMs: options.maxWaitMs ?? 4,
     maxItems: 100,
@@ -108,6 +111,7 @@ export function makeTurnSettler(pool: PgPool, options: { maxWaitMs?: number } = 
       try {
         return await withRetry(() => settleBatch(pool, settlements), { attempts: 4 });
       } catch (error) {
+        options.onError?.(error);
         if (isRetryable(error) || settlements.length === 1) throw error;
         return Promise.all(settlements.map((settlement) => settleAlone(pool, settlement)));
       }

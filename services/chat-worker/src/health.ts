@@ -1,7 +1,7 @@
 import type { DependencyView } from '@sidestage/contracts';
 import type { ModelProvider } from '@sidestage/models';
 import { type Breaker, healthRouter, type Lifecycle, type Metrics, makeId, probe } from '@sidestage/runtime';
-import type { Database } from '@sidestage/store';
+import type { Database, WriteHealth } from '@sidestage/store';
 import { type Dispatcher, type ModelReport, makeModelReports } from '@sidestage/turns';
 import type { Redis } from 'ioredis';
 import type { WorkerConfig } from './config.js';
@@ -32,6 +32,7 @@ export interface WorkerHealthOptions {
   metrics: Metrics;
   lifecycle: Lifecycle;
   database: Database;
+  writes: Pick<WriteHealth, 'check'>;
   redis: Redis;
   dispatcher: Dispatcher;
   consumer: ChatConsumer;
@@ -76,8 +77,7 @@ export function workerHealth(options: WorkerHealthOptions) {
       }),
     ready: async () => {
       if (lifecycle.draining) return 'draining';
-      const postgres = await probe(() => database.engine.query('SELECT 1'));
-      return postgres.status === 'ok' ? true : `postgres: ${postgres.detail ?? 'failing'}`;
+      return options.writes.check();
     },
     details: async () => ({
       dependencies: await dependencies(options),

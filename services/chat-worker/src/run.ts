@@ -21,6 +21,7 @@ import {
   makeTurnRunRepository,
   makeTurnSettler,
   makeTurnSweepRepository,
+  makeWriteHealth,
 } from '@sidestage/store';
 import { makeAdmissionLedger, makeDispatcher, makeReplyWriter, makeWaitingLine } from '@sidestage/turns';
 import express from 'express';
@@ -87,10 +88,11 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
   const retrievalBreaker = breakerOf('retrieval', retrievalProbe(config.RETRIEVAL_URL));
 
   const repository = makeTurnRunRepository(database.engine);
+  const writes = makeWriteHealth(database.engine);
   const writer = makeReplyWriter({ redis });
   const ledger = makeAdmissionLedger({ redis, logger });
   const ender = makeTurnEnder({
-    settler: makeTurnSettler(database.engine),
+    settler: makeTurnSettler(database.engine, { onError: writes.note }),
     repository,
     writer,
     ledger,
@@ -162,6 +164,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
     metrics,
     lifecycle,
     database,
+    writes,
     redis,
     dispatcher,
     consumer,

@@ -1,6 +1,6 @@
 import type { DependencyView } from '@sidestage/contracts';
 import { healthRouter, type Metrics, type PgPool, probe, type Redis, route } from '@sidestage/runtime';
-import type { Database } from '@sidestage/store';
+import type { Database, WriteHealth } from '@sidestage/store';
 import { type Dispatcher, makeModelReports } from '@sidestage/turns';
 import express, { type Router } from 'express';
 import type { GatewayConfig } from './config.js';
@@ -11,6 +11,7 @@ export interface HealthOptions {
   config: GatewayConfig;
   metrics: Metrics;
   database: Database;
+  writes: Pick<WriteHealth, 'check'>;
   redis: Redis;
   retrieval: RetrievalClient;
   dispatcher: Pick<Dispatcher, 'depth'>;
@@ -60,7 +61,7 @@ export function gatewayHealth(options: HealthOptions): Router[] {
     details,
     ready: async () => {
       if (options.draining()) return 'draining';
-      return canAccept(database.engine);
+      return options.writes.check();
     },
     onScrape: async () => {
       for (const [pool, { totalCount, idleCount, waitingCount }] of pools(database)) {
@@ -100,18 +101,6 @@ export function gatewayHealth(options: HealthOptions): Router[] {
     },
   });
   return [common, older];
-}
-
-/** Whether a turn could be made durable: a read-only or full server says no. */
-async function canAccept(engine: PgPool): Promise<true | string> {
-  try {
-    const { rows } = await engine.query<{ read_only: boolean }>(
-      `SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean AS read_only`,
-    );
-    return rows[0]?.read_only ? 'postgres is read-only' : true;
-  } catch (error) {
-    return `postgres: ${error instanceof Error ? error.message : String(error)}`;
-  }
 }
 
 function pools(database: Database): [string, PgPool][] {

@@ -2,6 +2,7 @@ import {
   checkEvictionPolicy,
   closeRedis,
   closeServer,
+  endKeepAlive,
   Lifecycle,
   type Logger,
   listen,
@@ -11,7 +12,7 @@ import {
   makeRedis,
   type Redis,
 } from '@sidestage/runtime';
-import { makeDatabase, makeTurnAcceptor, makeTurnSettler } from '@sidestage/store';
+import { makeDatabase, makeTurnAcceptor, makeTurnSettler, makeWriteHealth } from '@sidestage/store';
 import {
   makeAdmission,
   makeAdmissionLedger,
@@ -28,6 +29,8 @@ import { makePlatform } from './platform.js';
 
 /** How long requests under way may take to end after SIGTERM. */
 const graceMs = 10_000;
+/** Longest time one step of a shutdown may take, beside that notice. Milliseconds. */
+const stepMs = 15_000;
 /** How long the start waits for Redis before it goes on without. */
 const redisWaitMs = 1_500;
 
@@ -37,7 +40,7 @@ export async function runGateway(
 ): Promise<{ lifecycle: Lifecycle; logger: Logger; port: number }> {
   const logger = makeLogger({ service: 'gateway', level: config.logLevel, debug: config.debug });
   const metrics = makeMetrics('gateway', { turns: true });
-  const lifecycle = new Lifecycle(logger);
+  const lifecycle = new Lifecycle(logger, config.drainNoticeMs + stepMs);
   try {
     const redis = makeRedis(config.redisUrl, 'request', logger);
     lifecycle.onClose('redis', () => closeRedis(redis));
@@ -53,7 +56,8 @@ export async function runGateway(
     lifecycle.onClose('dispatcher', () => dispatcher.close());
     const replyReader = makeReplyReader({ redisUrl: config.redisUrl, redis, logger });
     lifecycle.onClose('reply reader', () => replyReader.close());
-    const acceptor = makeTurnAcceptor(database.engine);
+    const writes = makeWriteHealth(database.engine);
+    const acceptor = makeTurnAcceptor(database.engine, { onError: writes.note });
     lifecycle.onClose('acceptor', () => acceptor.drain());
     const settler = makeTurnSettler(database.engine);
     lifecycle.onClose('settler', () => settler.drain());
@@ -78,6 +82,7 @@ export async function runGateway(
       config,
       metrics,
       database,
+      writes,
       redis,
       retrieval: platform.retrieval,
       dispatcher,
@@ -106,6 +111,7 @@ export async function runGateway(
     lifecycle.onClose('http', () => closeServer(server, graceMs));
     // Before the server: its streams and sockets end only when they are told to.
     lifecycle.onClose('chat', () => chat.drain());
+    lifecycle.onClose('keep-alive', () => endKeepAlive(server));
     const port = await listen(server, config.port, config.host);
     logger.info({ port, host: config.host }, 'gateway listens');
     return { lifecycle, logger, port };

@@ -1,12 +1,16 @@
+import type { OwnedProcess } from '@sidestage/embedded';
 import type { DataServer } from './data-servers.js';
 import { explain } from './launch-error.js';
+import { askLive, watchLiveness } from './live-watch.js';
 import type { RunFile } from './run-file.js';
-import { type ServiceProcess, startService } from './service-process.js';
+import { hostOf, type ServiceProcess, startService } from './service-process.js';
 import { describeExit, makeSupervised, type Supervised, type SuperviseOptions } from './supervised.js';
 import type { Terminal } from './terminal.js';
 
 /** Longer than a service's own deadlines for draining. */
 const SERVICE_STOP_WITHIN_MS = 25_000;
+/** What a service without progress gets to end by itself. */
+const STUCK_STOP_WITHIN_MS = 5_000;
 
 /** Keeps every part of the fleet running, and ends them in the reverse order of their start. */
 export class Keeper {
@@ -49,13 +53,29 @@ export class Keeper {
     const kinds = new Map<string, Supervised[]>();
     for (const service of services) {
       const supervised = this.#supervise(service, {
-        start: (started) => startService(service, started),
+        start: async (started) => {
+          const child = await startService(service, started);
+          this.#watch(service, child);
+          return child;
+        },
         stop: (child) => child.stop(SERVICE_STOP_WITHIN_MS),
       });
       kinds.set(service.entry, [...(kinds.get(service.entry) ?? []), supervised]);
     }
     for (const kind of kinds.values()) this.onStop(() => Promise.all(kind.map((one) => one.stop())));
     await Promise.all([...kinds.values()].flat().map((one) => one.start()));
+  }
+
+  /** Ends a service that runs without progress; it is then started again as after a crash. */
+  #watch(service: ServiceProcess, child: OwnedProcess): void {
+    const stopWatching = watchLiveness({
+      ask: () => askLive(service.port, hostOf(service)),
+      onStuck: (why) => {
+        this.terminal.notice(`${service.name} makes no progress (${why}); ending it`);
+        void child.stop(STUCK_STOP_WITHIN_MS);
+      },
+    });
+    void child.exited.then(stopWatching);
   }
 
   #supervise(

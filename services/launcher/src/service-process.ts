@@ -45,6 +45,11 @@ export function turnOverLog(log: string): void {
   if (existsSync(log) && statSync(log).size > LOG_KEPT_BYTES) renameSync(log, `${log}.1`);
 }
 
+/** Where a service is asked for its health. */
+export function hostOf({ env }: Pick<ServiceProcess, 'env'>): string {
+  return env.HOST === '0.0.0.0' ? '127.0.0.1' : (env.HOST ?? '127.0.0.1');
+}
+
 /**
  * Starts one service and waits until it says it is ready.
  * @throws {LaunchError} with the service's last words when it ends before or is not ready within 60 s.
@@ -63,7 +68,7 @@ export async function startService(
     logFile: service.log,
   });
   started(child);
-  const host = service.env.HOST === '0.0.0.0' ? '127.0.0.1' : (service.env.HOST ?? '127.0.0.1');
+  const host = hostOf(service);
   const end = performance.now() + READY_WITHIN_MS;
   while (child.alive() && performance.now() < end) {
     if (await isReady(service.port, host)) return child;

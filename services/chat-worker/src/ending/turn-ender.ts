@@ -1,5 +1,5 @@
 import type { Problem, ReplyEventBody } from '@sidestage/contracts';
-import { backoffMs, GroupCommit, isRetryable, type Logger, type Metrics, sleep, traceIdOf } from '@sidestage/runtime';
+import { backoffMs, GroupCommit, isUnavailable, type Logger, type Metrics, sleep, traceIdOf } from '@sidestage/runtime';
 import type { Settlement, SettleResult, TurnRef, TurnRow, TurnRunRepository, TurnSettler } from '@sidestage/store';
 import { type AdmissionLedger, type Dispatcher, type ReplyWriter, storedOutcome } from '@sidestage/turns';
 
@@ -66,7 +66,7 @@ export function makeTurnEnder(options: TurnEnderOptions) {
       try {
         return await settler.settle(settlement);
       } catch (error) {
-        if (!isRetryable(error) || performance.now() > giveUpAt) throw error;
+        if (!isUnavailable(error) || performance.now() > giveUpAt) throw error;
         logger.warn({ err: error, turn_id: settlement.turn_id }, 'turn not settled yet, trying again');
         await sleep(backoffMs(attempt, 200, 2_000));
       }

@@ -1,5 +1,5 @@
 import { type Problem, ProblemError } from '@sidestage/contracts';
-import { backoffMs, isRetryable, type Logger, type Metrics, traceIdOf, withRetry } from '@sidestage/runtime';
+import { backoffMs, isUnavailable, type Logger, type Metrics, sleep, traceIdOf, withRetry } from '@sidestage/runtime';
 import type { ClaimedTurn, TurnRef, TurnRunRepository } from '@sidestage/store';
 import type { WaitingLine } from '@sidestage/turns';
 import type { Answer, Answerer } from '../answer/answerer.js';
@@ -21,6 +21,10 @@ const aloneFrom = 2;
 const deadAfter = 5;
 /** Model errors a turn may have. */
 const mostFailures = 3;
+/** A turn whose Postgres was away in the middle of it is tried again after this. Milliseconds. */
+const unavailableMs = 1_000;
+/** Longest time a turn is tried to be given back. Milliseconds. */
+const parkMs = 60_000;
 const failureBackoffMs = { first: 500, max: 10_000 };
 
 export interface TurnRunnerOptions {
@@ -185,8 +189,8 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
 
   async function afterError(turn: ClaimedTurn, stream: ReplyStream, error: unknown): Promise<RunOutcome> {
     if (!(error instanceof RunAborted)) {
-      // Postgres away: BullMQ tries the job again; whatever else it is, is counted, so that it cannot go on for ever.
-      if (isRetryable(error)) throw error;
+      // Postgres away is no fault of this turn: it waits. Whatever else it is, is counted, so that it cannot go on for ever.
+      if (isUnavailable(error)) return later(turn, { failed: false, delayMs: unavailableMs });
       return afterFailure(turn, stream, error, 'internal', Number.POSITIVE_INFINITY);
     }
     logger.info({ turn_id: turn.id, request_id: turn.request_id, reason: error.reason }, 'run stopped');
@@ -200,8 +204,17 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
     return (await park(turn, how)) ? { kind: 'delayed', delayMs: how.delayMs } : { kind: 'finished' };
   }
 
-  function park(turn: ClaimedTurn, how: { failed: boolean; delayMs: number }): Promise<boolean> {
-    return withRetry(() => repository.park({ tenant_id: turn.tenant_id, turn_id: turn.id, epoch: turn.epoch, ...how }));
+  /** Tried for a minute: a turn that is left running looks as if its worker had died, and that is counted against it. */
+  async function park(turn: ClaimedTurn, how: { failed: boolean; delayMs: number }): Promise<boolean> {
+    const giveUpAt = performance.now() + parkMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await repository.park({ tenant_id: turn.tenant_id, turn_id: turn.id, epoch: turn.epoch, ...how });
+      } catch (error) {
+        if (!isUnavailable(error) || performance.now() > giveUpAt) throw error;
+        await sleep(backoffMs(attempt, 100, 1_000));
+      }
+    }
   }
 
   return run;
