@@ -12,7 +12,9 @@ const traffic = new WeakMap<Server, UnderWay>();
 /** This answer is its connection's last: it says so where its head is not written yet. */
 function closeAfter(response: ServerResponse): void {
   response.shouldKeepAlive = false;
-  if (response.headersSent) response.once('finish', () => response.socket?.end());
+  // Once finished it has let go of its connection.
+  const { socket } = response;
+  if (response.headersSent) response.once('finish', () => socket?.end());
 }
 
 /**

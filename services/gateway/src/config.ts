@@ -39,6 +39,8 @@ const shape = {
   WEBSOCKET_MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
   REQUEST_TIMEOUT_MS: integer(100, 600_000).default(30_000),
   TURN_DEADLINE_MS: integer(1000, 3_600_000).default(180_000),
+  /** After SIGTERM everything is still taken for so long, unready: a load balancer has to see it. Milliseconds. */
+  DRAIN_NOTICE_MS: integer(0, 60_000).default(2_000),
   /** Seconds. */
   CONFIG_CACHE_TTL: integer(0, 86_400).default(5),
   CACHE_ENABLED: flag.default(true),
@@ -83,6 +85,7 @@ export interface GatewayConfig {
   maxConnections: number;
   requestTimeoutMs: number;
   turnDeadlineMs: number;
+  drainNoticeMs: number;
   configCacheMs: number;
   cacheEnabled: boolean;
   breaker: { errorPercent: number; resetMs: number };
@@ -131,6 +134,7 @@ export function readConfig(variables: Record<string, string | undefined>): Reado
     maxConnections: env.WEBSOCKET_MAX_CONNECTIONS,
     requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
     turnDeadlineMs: env.TURN_DEADLINE_MS,
+    drainNoticeMs: env.DRAIN_NOTICE_MS,
     configCacheMs: env.CACHE_ENABLED ? env.CONFIG_CACHE_TTL * 1000 : 0,
     cacheEnabled: env.CACHE_ENABLED,
     breaker: { errorPercent: env.BREAKER_ERROR_PERCENT, resetMs: env.BREAKER_RESET_MS },

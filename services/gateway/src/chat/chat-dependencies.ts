@@ -25,6 +25,7 @@ export type ChatConfig = Pick<
   | 'maxConnections'
   | 'requestTimeoutMs'
   | 'turnDeadlineMs'
+  | 'drainNoticeMs'
   | 'trustProxyHops'
 >;
 

@@ -5,6 +5,7 @@ import { makeConversationRepository, makeTurnReadRepository, makeTurnRunReposito
 import express, { type RequestHandler, type Router } from 'express';
 import type { Principal } from '../auth/principal.js';
 import { clientAddress } from '../http/client-address.js';
+import { restarting } from '../http/restarting.js';
 import { rateLimitHeaders } from '../limits/request-limits.js';
 import { makeConversationFeed } from '../ws/conversation-feed.js';
 import { makeSocketServer } from '../ws/socket-server.js';
@@ -22,8 +23,10 @@ import { makeSseStreams } from './sse-stream.js';
 import { makeSubmitter } from './submit.js';
 
 const chatPath = '/api/v1/chat';
-/** After SIGTERM replies under way may end for so long before waits get their 202 and streams are asked to come back. */
-const drainMs = 5_000;
+/** Replies under way may then end for so long before waits get their 202 and streams are asked to come back. */
+const drainMs = 3_000;
+/** Then answers may take so long to be written. */
+const farewellMs = 2_000;
 
 export interface ChatModule {
   /** All chat routes; authenticates and reads bodies by itself. */
@@ -32,7 +35,10 @@ export interface ChatModule {
   isMessage(request: IncomingMessage): boolean;
   handle(request: IncomingMessage, response: ServerResponse): void;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Lets replies under way end, then asks every client to come back and closes what was opened. */
+  /**
+   * Goes on as before until load balancers have seen that this gateway is not ready, then refuses what is new and lets replies under way end,
+   * then asks every client to come back and closes what was opened.
+   */
   drain(): Promise<void>;
   /** Open WebSockets. */
   connections(): number;
@@ -69,8 +75,11 @@ export function makeChatModule(dependencies: ChatDependencies): ChatModule {
   const messages = makeMessageRoutes({ ...dependencies, limitsLeft, turns, relay, streams, canceller });
   const sockets = makeSocketServer({ ...dependencies, turns, submitter, relay, canceller, feed });
 
-  const identifySender: Identify = (request) =>
-    authenticator.authenticate(request.headers, clientAddress(request, config.trustProxyHops));
+  let leaving = false;
+  const identifySender: Identify = async (request) => {
+    if (leaving) throw restarting();
+    return authenticator.authenticate(request.headers, clientAddress(request, config.trustProxyHops));
+  };
   /** Requests that are no turns count against their own limit. */
   const identify: Identify = async (request, response) => {
     const principal = await identifySender(request, response);
@@ -120,11 +129,14 @@ export function makeChatModule(dependencies: ChatDependencies): ChatModule {
     },
     handleUpgrade: (request, socket, head) => sockets.handleUpgrade(request, socket, head),
     async drain() {
+      await sleep(config.drainNoticeMs);
+      leaving = true;
       sockets.stopAccepting();
-      for (let waitedMs = 0; waitedMs < drainMs && relay.active() > 0; waitedMs += 50) await sleep(50);
+      await until(() => relay.active() === 0 && chat.answering() === 0, performance.now() + drainMs);
       chat.endWaits();
       streams.endAll();
       await sockets.close();
+      await until(() => chat.answering() === 0, performance.now() + farewellMs);
       await announcer.drain();
       positions.close();
       streams.close();
@@ -133,6 +145,11 @@ export function makeChatModule(dependencies: ChatDependencies): ChatModule {
     connections: () => sockets.connections(),
     activeThreads: () => relay.active(),
   };
+}
+
+/** Waits for `done`, no longer than to a moment, ms (monotonic). */
+async function until(done: () => boolean, limit: number): Promise<void> {
+  while (!done() && performance.now() < limit) await sleep(25);
 }
 
 type RequestHandlerOfNode = (request: IncomingMessage, response: ServerResponse) => Promise<void>;

@@ -1,20 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import {
-  chatBody,
-  isTerminal,
-  maxChatBytes,
-  ProblemError,
-  parseOrProblem,
-  type ReplyEvent,
-} from '@sidestage/contracts';
+import { chatBody, maxChatBytes, ProblemError, parseOrProblem, type ReplyEvent } from '@sidestage/contracts';
 import { traceOf } from '@sidestage/runtime';
 import { storedOutcome, type WaitingLine } from '@sidestage/turns';
 import type { Principal } from '../auth/principal.js';
 import { sendAccepted, sendOutcome, setHeaders } from './answers.js';
 import { readIdempotencyKey, stillRunning } from './idempotency.js';
+import { followPaced, type PacedFollowing } from './paced-following.js';
 import { rateLimitHeaders } from './rate-limit.js';
 import { readJson } from './read-json.js';
-import type { Relay } from './relay.js';
+import { makeMeasurement, type Relay } from './relay.js';
 import type { SseStreams } from './sse-stream.js';
 import type { Message, Submission, Submitter } from './submit.js';
 import { messageLocation, type Turn, toClientEvent } from './turn.js';
@@ -42,6 +36,7 @@ export function makeChatRoute(options: ChatRouteOptions) {
   const { submitter, relay, streams } = options;
   const waits = new Set<AbortController>();
   let answering = 0;
+  let leaving = false;
 
   /** Runs `wait` with a signal for when the client leaves, the time is up or the process stops. It ends the wait, never the turn. */
   async function bounded<T>(
@@ -55,6 +50,7 @@ export function makeChatRoute(options: ChatRouteOptions) {
     const timer = setTimeout(abort, Math.max(0, options.requestTimeoutMs - elapsedMs));
     response.once('close', abort);
     waits.add(controller);
+    if (leaving) abort();
     try {
       return await wait(controller.signal);
     } finally {
@@ -72,7 +68,7 @@ export function makeChatRoute(options: ChatRouteOptions) {
   ): Promise<void> {
     const terminal = await bounded(request, response, async (signal) => {
       await announced;
-      return relay.untilEnd(turn, { measured: true, signal });
+      return relay.untilEnd(turn, { measured: makeMeasurement(), signal });
     });
     if (response.destroyed) return;
     if (terminal) return sendOutcome(response, turn, terminal, traceOf(request).requestId, headers);
@@ -163,8 +159,9 @@ export function makeChatRoute(options: ChatRouteOptions) {
     answerMessage,
     /** Requests being answered. */
     answering: () => answering,
-    /** Waiting requests get their 202 now. */
+    /** Waiting requests, also one that comes later, get their 202 now. */
     endWaits() {
+      leaving = true;
       for (const wait of waits) wait.abort();
     },
     async post(request: IncomingMessage, response: ServerResponse, principal: Principal): Promise<void> {
@@ -198,26 +195,27 @@ export function openEventStream(
   options: { afterSeq: number; measured: boolean; headers: Record<string, string>; begin: Promise<boolean> },
 ): Promise<void> {
   return new Promise((resolve) => {
-    let following: { close(): void } | null = null;
-    const stream = streams.open(response, options.headers, () => {
-      following?.close();
-      following = { close: () => undefined };
-      resolve();
+    let following: PacedFollowing | null = null;
+    let closed = false;
+    const stream = streams.open(response, options.headers, {
+      onDrain: () => following?.drained(),
+      onClose() {
+        closed = true;
+        following?.close();
+        resolve();
+      },
     });
     void options.begin.then((begun) => {
-      if (following) return;
+      if (closed) return;
       if (!begun) {
         const queued: ReplyEvent = { type: 'queued', position: null, eta_ms: null, seq: 0 };
-        stream.send([toClientEvent(turn, queued)]);
+        stream.send(toClientEvent(turn, queued));
       }
-      following = relay.follow(turn, {
+      following = followPaced(relay, turn, {
         afterSeq: options.afterSeq,
         measured: options.measured,
-        deliver(events) {
-          stream.send(events.map((event) => toClientEvent(turn, event)));
-          const last = events.at(-1);
-          if (last && isTerminal(last.type)) stream.end();
-        },
+        write: (event) => stream.send(toClientEvent(turn, event)),
+        onEnd: () => stream.end(),
       });
     });
   });

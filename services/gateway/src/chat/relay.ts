@@ -5,11 +5,21 @@ import { type Following, type ReplyReader, storedOutcome } from '@sidestage/turn
 import type { QueuePositions } from './queue-positions.js';
 import type { Turn } from './turn.js';
 
+/** What was measured of a turn already: a reader that is followed again later is not counted twice. */
+export interface Measurement {
+  text: boolean;
+  ended: boolean;
+}
+
+export function makeMeasurement(): Measurement {
+  return { text: false, ended: false };
+}
+
 export interface RelayOptions {
   /** The last seq the client has. */
   afterSeq: number;
-  /** The request that began the turn: its waits are measured. */
-  measured: boolean;
+  /** Of the request that began the turn: its waits are measured. Null for everybody else. */
+  measured: Measurement | null;
   deliver(events: ReplyEvent[]): void;
 }
 
@@ -19,7 +29,7 @@ export interface Relay {
   /** Turns relayed now. */
   active(): number;
   /** Resolves with the terminal event, or null when the signal aborts first. */
-  untilEnd(turn: Turn, options: { measured: boolean; signal: AbortSignal }): Promise<ReplyEvent | null>;
+  untilEnd(turn: Turn, options: { measured: Measurement | null; signal: AbortSignal }): Promise<ReplyEvent | null>;
 }
 
 export function makeRelay(options: {
@@ -31,19 +41,19 @@ export function makeRelay(options: {
   const { replyReader, turns, positions, metrics } = options;
   let active = 0;
 
-  function measure(turn: Turn, event: ReplyEvent, first: { text: boolean }): void {
+  function measure(turn: Turn, event: ReplyEvent, measured: Measurement): void {
     const seconds = (Date.now() - turn.acceptedAt) / 1000;
-    if (event.type === 'delta' && !first.text) {
-      first.text = true;
+    if (event.type === 'delta' && !measured.text) {
+      measured.text = true;
       metrics.timeToFirstToken.observe({ tier: turn.tier }, seconds);
     }
-    if (!isTerminal(event.type)) return;
+    if (!isTerminal(event.type) || measured.ended) return;
+    measured.ended = true;
     metrics.chatRequests.inc({ status: event.type, tier: turn.tier });
     metrics.chatDuration.observe({ tier: turn.tier }, seconds);
   }
 
   function follow(turn: Turn, { afterSeq, measured, deliver }: RelayOptions): Following {
-    const first = { text: false };
     let open = true;
     active++;
     metrics.activeThreads.set(active);
@@ -67,7 +77,7 @@ export function makeRelay(options: {
         for (const event of events) {
           if (event.type === 'queued') positions.told(turn.id, event.position);
           else positions.forget(turn.id);
-          if (measured) measure(turn, event, first);
+          if (measured) measure(turn, event, measured);
         }
         const last = events.at(-1);
         if (last && isTerminal(last.type)) end();

@@ -1,112 +1,106 @@
 import type { ServerResponse } from 'node:http';
 import type { ClientEvent } from '@sidestage/contracts';
 
-/** A reader this far behind is cut: it resumes with Last-Event-ID. Bytes that wait beside what the socket holds. */
-export const maxPendingBytes = 128 * 1024;
+/** A reader this far behind is paused: nothing more is kept for it, it is told the rest from the replay buffer. Bytes in this process. */
+export const maxAheadBytes = 32 * 1024;
 const commentMs = 15_000;
-/** A reader that takes nothing for this long is cut. Milliseconds. */
+/** A reader that takes nothing for this long is cut: it resumes with Last-Event-ID. Milliseconds. */
 const stallMs = 30_000;
 const retryLine = 'retry: 1000\n\n';
 
-/** One stream of reply events over HTTP: never more than a bounded amount in memory for a reader that does not read. */
-export class SseStream {
-  #pending: string[] = [];
-  #pendingBytes = 0;
-  #pausedAt: number | null = null;
-  #ending = false;
-  #onClose: () => void;
+export interface SseEnds {
+  /** The reader has taken what was written: there is room again. */
+  onDrain(): void;
+  /** Runs once, however the stream ends. */
+  onClose(): void;
+}
 
-  /** `onClose` runs once, however the stream ends. */
+/** One stream of reply events over HTTP. */
+export class SseStream {
+  /** Since when the reader takes nothing of what waits for it, ms (monotonic); null while it keeps up. */
+  #waitsSince: number | null = null;
+  #ending = false;
+
   constructor(
     private readonly response: ServerResponse,
     headers: Record<string, string>,
-    onClose: () => void,
+    ends: SseEnds,
   ) {
-    this.#onClose = onClose;
     response.writeHead(200, {
       ...headers,
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store, no-transform',
       'X-Accel-Buffering': 'no',
     });
-    response.on('close', () => this.#closed());
-    response.on('drain', () => this.#drained());
+    response.once('close', ends.onClose);
+    response.on('drain', () => {
+      if (this.#ending) return;
+      this.#waitsSince = null;
+      ends.onDrain();
+    });
     this.#write(retryLine);
   }
 
-  send(events: ClientEvent[]): void {
-    this.#write(
-      events.map((event) => `event: ${event.type}\nid: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`).join(''),
-    );
+  /** False where the reader is so far behind that it gets nothing more before `onDrain`. */
+  send(event: ClientEvent): boolean {
+    return this.#write(`event: ${event.type}\nid: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`);
   }
 
   /** Keeps proxies from closing a quiet stream, and notices a reader that takes nothing. */
   beat(now: number): void {
-    if (this.#pausedAt === null) this.#write(': waiting\n\n');
-    else if (now - this.#pausedAt > stallMs) this.response.destroy();
+    if (this.#waitsSince === null) this.#write(': waiting\n\n');
+    else if (now - this.#waitsSince > stallMs) this.response.destroy();
   }
 
-  /** Ends after what is pending; `again` asks the reader to come back. */
+  /** Ends after what is written; `again` asks the reader to come back. */
   end(again = false): void {
+    if (this.#ending) return;
     if (again) this.#write(retryLine);
     this.#ending = true;
-    if (this.#pausedAt === null) this.response.end();
+    // A reader that never takes the last bytes must not keep the connection.
+    this.#waitsSince ??= performance.now();
+    this.response.end();
   }
 
-  #write(frame: string): void {
-    if (this.#ending || this.response.destroyed || frame === '') return;
-    if (this.#pausedAt === null) {
-      if (!this.response.write(frame)) this.#pausedAt = performance.now();
-      return;
-    }
-    this.#pending.push(frame);
-    this.#pendingBytes += Buffer.byteLength(frame);
-    if (this.#pendingBytes > maxPendingBytes) this.response.destroy();
-  }
-
-  #drained(): void {
-    this.#pausedAt = null;
-    if (this.#pending.length > 0) {
-      const frames = this.#pending.join('');
-      this.#pending = [];
-      this.#pendingBytes = 0;
-      if (!this.response.write(frames)) this.#pausedAt = performance.now();
-    }
-    if (this.#ending && this.#pausedAt === null) this.response.end();
-  }
-
-  #closed(): void {
-    this.#pending = [];
-    this.#onClose();
-    this.#onClose = () => undefined;
+  #write(frame: string): boolean {
+    if (this.#ending || this.response.destroyed) return false;
+    if (this.response.write(frame)) return true;
+    this.#waitsSince ??= performance.now();
+    return this.response.writableLength < maxAheadBytes;
   }
 }
 
 /** The open streams of this gateway. */
 export interface SseStreams {
-  open(response: ServerResponse, headers: Record<string, string>, onClose: () => void): SseStream;
-  /** Asks every reader to come back, to whichever gateway is there. */
+  open(response: ServerResponse, headers: Record<string, string>, ends: SseEnds): SseStream;
+  /** Asks every reader, also one that comes later, to come back, to whichever gateway is there. */
   endAll(): void;
   close(): void;
 }
 
 export function makeSseStreams(): SseStreams {
   const streams = new Set<SseStream>();
+  let leaving = false;
   const ticker = setInterval(() => {
     const now = performance.now();
     for (const stream of streams) stream.beat(now);
   }, commentMs);
   ticker.unref();
   return {
-    open(response, headers, onClose) {
-      const stream = new SseStream(response, headers, () => {
-        streams.delete(stream);
-        onClose();
+    open(response, headers, ends) {
+      const stream = new SseStream(response, headers, {
+        onDrain: ends.onDrain,
+        onClose() {
+          streams.delete(stream);
+          ends.onClose();
+        },
       });
       streams.add(stream);
+      if (leaving) stream.end(true);
       return stream;
     },
     endAll() {
+      leaving = true;
       for (const stream of streams) stream.end(true);
     },
     close: () => clearInterval(ticker),

@@ -81,6 +81,7 @@ export async function startTestGateway(variables: Record<string, string> = {}): 
       DB_POOL_MAX: '40',
       AUTH_RATE_PER_MINUTE: '100000',
       ANON_RATE_PER_MINUTE: '100000',
+      DRAIN_NOTICE_MS: '0',
       ...variables,
     });
     const { lifecycle, port } = await runGateway({ ...config, port: 0 });

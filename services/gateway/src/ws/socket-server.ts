@@ -7,6 +7,7 @@ import type { Canceller } from '../chat/cancel.js';
 import type { ChatDependencies } from '../chat/chat-dependencies.js';
 import type { Relay } from '../chat/relay.js';
 import type { Submitter } from '../chat/submit.js';
+import { restarting } from '../http/restarting.js';
 import type { ConversationFeed } from './conversation-feed.js';
 import { type Handshake, makeHandshake, refuseUpgrade } from './handshake.js';
 import { keepAlive } from './keep-alive.js';
@@ -54,8 +55,7 @@ export function makeSocketServer(options: SocketServerOptions): SocketServer {
   });
 
   function checkRoom(): void {
-    if (!accepting)
-      throw new ProblemError('unavailable', { detail: 'This gateway restarts; connect again.', retryAfterSeconds: 1 });
+    if (!accepting) throw restarting();
     if (sessions.size + opening >= config.maxConnections)
       throw new ProblemError('overloaded', {
         detail: 'This gateway has as many connections as it may have.',
@@ -100,6 +100,7 @@ export function makeSocketServer(options: SocketServerOptions): SocketServer {
   function lookAfter(socket: WebSocket, session: SocketSession, now: number): void {
     const { expiresAt } = session.principal;
     if (expiresAt !== null && expiresAt <= Date.now()) session.close(wsCloseCodes.unauthenticated);
+    session.checkReader(now);
     const need = keepAlive(session, now);
     if (need === 'terminate') socket.terminate();
     if (need === 'ping') {

@@ -1,5 +1,4 @@
 import {
-  isTerminal,
   ProblemError,
   parseOrProblem,
   type ReplyEvent,
@@ -10,10 +9,11 @@ import {
 } from '@sidestage/contracts';
 import { type Logger, makeId, toProblemError } from '@sidestage/runtime';
 import type { TurnReadRepository } from '@sidestage/store';
-import { type Following, recoveredSeqBase } from '@sidestage/turns';
+import { recoveredSeqBase } from '@sidestage/turns';
 import type { RawData, WebSocket } from 'ws';
 import type { Canceller } from '../chat/cancel.js';
 import { findOwnTurn } from '../chat/message-routes.js';
+import { followPaced, type PacedFollowing } from '../chat/paced-following.js';
 import type { Relay } from '../chat/relay.js';
 import type { Submission, Submitter } from '../chat/submit.js';
 import { type Turn, toClientEvent, turnOf } from '../chat/turn.js';
@@ -26,8 +26,12 @@ import type { OpenTurns } from './open-turns.js';
 /** What one connection may send, on average and at once. */
 const messageBudget = { perSecond: 50, burst: 100 };
 const byteBudget = { perSecond: 256 * 1024, burst: 512 * 1024 };
-/** A reader this far behind is closed: it reconnects and resumes. */
+/** A reader this far behind is told no more of its turns: they are read from the replay buffer when it has caught up. */
+const maxAheadBytes = 32 * 1024;
+/** A reader this far behind, which nothing but answers to its own frames can bring about, is closed: it reconnects and resumes. */
 export const maxBufferedBytes = 128 * 1024;
+/** So is one that is behind and takes nothing for this long. Milliseconds. */
+const stallMs = 10_000;
 /** How long a device that connects may take to say what it resumes, before it is shown the running turns from their beginning. */
 const resumeGraceMs = 250;
 /** Turns of other devices a socket remembers to have shown. */
@@ -56,7 +60,9 @@ export class SocketSession {
   readonly #connectedAt = Date.now();
   #conversation: Handshake['conversation'];
   #unsubscribe: (() => void) | null = null;
-  #following = new Map<string, Following>();
+  #following = new Map<string, PacedFollowing>();
+  /** Since when the reader takes nothing of what waits for it, ms (monotonic); null while it keeps up. */
+  #waitsSince: number | null = null;
   /** Turns this socket was told of. */
   #shown = new Set<string>();
   /** Frames are handled one after the other: messages are accepted in the order they were sent. */
@@ -84,6 +90,11 @@ export class SocketSession {
 
   get principal() {
     return this.options.handshake.principal;
+  }
+
+  /** Closes a socket whose reader takes nothing. */
+  checkReader(now: number): void {
+    if (this.#waitsSince !== null && now - this.#waitsSince > stallMs) this.close(wsCloseCodes.slowReader);
   }
 
   close({ code, reason }: { code: number; reason: string }): void {
@@ -136,10 +147,10 @@ export class SocketSession {
   }
 
   async #run(frame: WsClientFrame): Promise<void> {
-    if (frame.type === 'ping') return this.#send({ type: 'pong' });
-    if (frame.type === 'message') return this.#message(frame);
-    if (frame.type === 'resume') return this.#resume(frame);
-    return this.#cancel(frame);
+    if (frame.type === 'ping') this.#send({ type: 'pong' });
+    else if (frame.type === 'message') await this.#message(frame);
+    else if (frame.type === 'resume') await this.#resume(frame);
+    else await this.#cancel(frame);
   }
 
   async #message(frame: Frame<'message'>): Promise<void> {
@@ -230,25 +241,39 @@ export class SocketSession {
     const { socket, relay } = this.options;
     if (socket.readyState !== socket.OPEN) return;
     this.#following.get(turn.id)?.close();
-    const following = relay.follow(turn, {
+    const following = followPaced(relay, turn, {
       afterSeq,
       measured,
-      deliver: (events) => {
-        for (const event of events) this.#send(toClientEvent(turn, event));
-        const last = events.at(-1);
-        if (last && isTerminal(last.type) && this.#following.get(turn.id) === following)
-          this.#following.delete(turn.id);
+      write: (event) => this.#send(toClientEvent(turn, event)),
+      onEnd: () => {
+        if (this.#following.get(turn.id) === following) this.#following.delete(turn.id);
       },
     });
     this.#following.set(turn.id, following);
   }
 
-  #send(frame: WsServerFrame): void {
+  /** False where the reader is behind. */
+  #send(frame: WsServerFrame): boolean {
     const { socket } = this.options;
-    if (socket.readyState !== socket.OPEN) return;
-    if (socket.bufferedAmount > maxBufferedBytes) this.close(wsCloseCodes.slowReader);
-    else socket.send(JSON.stringify(frame));
+    if (socket.readyState !== socket.OPEN) return false;
+    if (socket.bufferedAmount > maxBufferedBytes) {
+      this.close(wsCloseCodes.slowReader);
+      return false;
+    }
+    socket.send(JSON.stringify(frame), this.#sent);
+    if (socket.bufferedAmount < maxAheadBytes) return true;
+    this.#waitsSince ??= performance.now();
+    return false;
   }
+
+  /** Something that waited has been taken. */
+  #sent = (): void => {
+    if (this.#waitsSince === null) return;
+    this.#waitsSince = performance.now();
+    if (this.options.socket.bufferedAmount >= maxAheadBytes / 2) return;
+    this.#waitsSince = null;
+    for (const following of this.#following.values()) following.drained();
+  };
 
   #closed(): void {
     clearTimeout(this.#grace);
