@@ -17,6 +17,9 @@ export interface ChatConsumerOptions {
 /** Redis that is away is asked again after this, also for handing a job back. Milliseconds. */
 const retryMs = 500;
 const closeMs = 2_000;
+/** How often a job that cannot be read is looked at before it is given up, and the pause between. Milliseconds. */
+const unreadableLooks = 20;
+const unreadableMs = 500;
 
 /** Takes jobs of the queue `chat` and hands each to the runner: a thin adapter, nothing behind it knows BullMQ. */
 export function makeChatConsumer({ redisUrl, concurrency, run, running, logger }: ChatConsumerOptions) {
@@ -29,7 +32,7 @@ export function makeChatConsumer({ redisUrl, concurrency, run, running, logger }
     fetchedAt = performance.now();
     if (draining) return giveBack(job, token);
     const parsed = payload.safeParse(job.data);
-    if (!parsed.success) throw new UnrecoverableError(`unreadable payload: ${parsed.error.message}`);
+    if (!parsed.success) return leaveToOthers(job, token, parsed.error.message);
     const held = running.begin(job.id ?? parsed.data.turn_id);
     try {
       const outcome = await run(parsed.data, held);
@@ -41,6 +44,16 @@ export function makeChatConsumer({ redisUrl, concurrency, run, running, logger }
     } finally {
       running.end(held);
     }
+  }
+
+  /**
+   * During a rollout a newer gateway may put in what only a newer worker can read: it stays in the queue for one. Where none comes the job
+   * fails, and the sweeper offers the turn anew as this version writes it.
+   */
+  async function leaveToOthers(job: Job<ChatJob>, token: string, why: string): Promise<never> {
+    if (job.attemptsStarted >= unreadableLooks) throw new UnrecoverableError(`unreadable payload: ${why}`);
+    await job.moveToDelayed(Date.now() + unreadableMs, token);
+    throw new DelayedError();
   }
 
   /** Back to the line's head. Where Redis is away or the lock is lost the stalled check of another worker does it. */
