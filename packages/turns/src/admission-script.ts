@@ -1,7 +1,10 @@
 import type { Redis } from 'ioredis';
+import { rateMemoryMs } from './waiting-line.js';
 
 /** How long an idempotency key is kept, ms: 24 hours. */
 export const idempotencyTtlMs = 24 * 3600_000;
+/** A line this long whose first has waited this long is a backlog: how fast it drains then decides who may join. Milliseconds. */
+const backlog = { from: 100, waitedMs: 30_000 };
 /** Charges are kept as long as the longest window they could be given back to, ms. */
 const chargeTtlMs = 3600_000;
 
@@ -35,7 +38,8 @@ end
  * ARGV  turn id, per hour, per minute, in flight, lease end ms, bucket per minute, bucket burst, has an idempotency key (1 or 0)
  *
  * → {'repeated', turn id}
- * → {'admitted' | 'refused', hour used, hour left ms, minute used, minute left ms, in flight, bucket wait ms, position, starts, busy ms}
+ * → {'admitted' | 'refused', hour used, hour left ms, minute used, minute left ms, in flight, bucket wait ms, position, starts, busy ms,
+ *    backlog wait ms: until a turn that joins the line would begin before its lease ends}
  */
 const admitLua = `${helpersLua}
 if ARGV[8] == '1' then
@@ -55,9 +59,21 @@ if bucket[1] then tokens = math.min(burst, tonumber(bucket[1]) + math.max(0, now
 local bucketWait = 0
 if tokens < 1 then bucketWait = math.ceil((1 - tokens) / refill) end
 
-local rate = redis.call('HMGET', KEYS[6], 'starts', 'busy_ms')
-if hourUsed >= perHour or minuteUsed >= perMinute or inFlight >= cap or bucketWait > 0 then
-  return {'refused', hourUsed, hourLeft, minuteUsed, minuteLeft, inFlight, bucketWait, 0, rate[1] or '', rate[2] or ''}
+local rate = redis.call('HMGET', KEYS[6], 'starts', 'busy_ms', 'at')
+-- Who is still in the line past the longest life of a turn was forgotten there.
+local life = math.max(0, leaseEnd - now)
+local line, backlogWait = redis.call('ZCOUNT', KEYS[5], now - life, '+inf'), 0
+if line >= ${backlog.from} and rate[1] then
+  local first = redis.call('ZRANGEBYSCORE', KEYS[5], now - life, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  if now - tonumber(first[2]) >= ${backlog.waitedMs} then
+    local passed = math.max(0, now - tonumber(rate[3]))
+    local fade = math.exp(-passed / ${rateMemoryMs})
+    local perStart = (tonumber(rate[2]) * fade + passed) / math.max(tonumber(rate[1]) * fade, 0.001)
+    backlogWait = math.max(0, math.ceil((line + 1) * perStart - life))
+  end
+end
+if hourUsed >= perHour or minuteUsed >= perMinute or inFlight >= cap or bucketWait > 0 or backlogWait > 0 then
+  return {'refused', hourUsed, hourLeft, minuteUsed, minuteLeft, inFlight, bucketWait, 0, rate[1] or '', rate[2] or '', backlogWait}
 end
 
 -- The first write is one that a full Redis refuses, so that it refuses the whole.
@@ -80,11 +96,11 @@ redis.call('PEXPIRE', KEYS[4], math.ceil(burst / refill) + 1000)
 redis.call('HSET', KEYS[7], 'hour', redis.call('HGET', KEYS[1], 'start'), 'minute', redis.call('HGET', KEYS[2], 'start'))
 redis.call('PEXPIRE', KEYS[7], ${chargeTtlMs})
 if ARGV[8] == '1' then redis.call('SET', KEYS[8], ARGV[1], 'PX', ${idempotencyTtlMs}) end
--- Who is still in the line past the longest life of a turn was forgotten there: positions heal by themselves.
-redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - math.max(0, leaseEnd - now))
+-- Positions heal by themselves.
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - life)
 redis.call('ZADD', KEYS[5], now, ARGV[1])
 local position = redis.call('ZRANK', KEYS[5], ARGV[1]) + 1
-return {'admitted', hourUsed + 1, hourLeft, minuteUsed + 1, minuteLeft, inFlight + 1, 0, position, rate[1] or '', rate[2] or ''}
+return {'admitted', hourUsed + 1, hourLeft, minuteUsed + 1, minuteLeft, inFlight + 1, 0, position, rate[1] or '', rate[2] or '', 0}
 `;
 
 /**
@@ -122,7 +138,7 @@ return {hourUsed, hourLeft, minuteUsed, minuteLeft}
 type Argument = string | number;
 export type AdmitAnswer =
   | ['repeated', string]
-  | ['admitted' | 'refused', number, number, number, number, number, number, number, string, string];
+  | ['admitted' | 'refused', number, number, number, number, number, number, number, string, string, number];
 
 /** The scripts as commands of one connection: EVALSHA, and EVAL where the server has forgotten them. */
 export interface AdmissionScripts {

@@ -209,6 +209,50 @@ describe('the waiting line', () => {
   });
 });
 
+describe('a backlog beyond the deadline', () => {
+  /** `length` turns wait, the first for `waitedMs`, and `starts` of them began in the last ten seconds. */
+  async function makeBacklog(length: number, waitedMs: number, starts: number): Promise<void> {
+    const now = Date.now();
+    const line = Array.from({ length }, (_, index) => [now - waitedMs + index, `waiting-${index}`]);
+    await redis.zadd(keys.waitingLine(), ...line.flat());
+    await redis.hset(keys.drainRate(), { at: now, starts, busy_ms: 10_000, waiting: length });
+  }
+
+  test('is not joined: refused with how long until it is short enough, at the rate it drains, and nothing is taken', async () => {
+    // Ten a second: 2,000 need 200 s, and a turn lives 190.
+    await makeBacklog(2_000, 40_000, 100);
+    const refused = await admission.admit(ask({ lease_until: Date.now() + 190_000 }));
+    expect(refused).toMatchObject({ kind: 'refused', policy: 'backlog' });
+    const wait = refused.kind === 'refused' ? refused.retry_after_ms : 0;
+    expect(wait).toBeGreaterThan(9_000);
+    expect(wait).toBeLessThan(16_000);
+    expect(await redis.zcard(keys.waitingLine())).toBe(2_000);
+    expect(await redis.exists(keys.inFlight(tenantId, 'user:ada'))).toBe(0);
+  });
+
+  test.each([
+    ['that drains fast enough', 2_000, 40_000, 400],
+    ['that is young: a burst is not a backlog', 2_000, 5_000, 1],
+    ['of a few whose replies are long', 20, 100_000, 1],
+  ])('one %s is joined', async (_, length, waitedMs, starts) => {
+    await makeBacklog(length, waitedMs, starts);
+    expect(await admission.admit(ask({ lease_until: Date.now() + 190_000 }))).toMatchObject({
+      kind: 'admitted',
+      position: length + 1,
+    });
+  });
+
+  test('nobody drains any more: refused, for a minute at most', async () => {
+    await makeBacklog(500, 120_000, 100);
+    await redis.hset(keys.drainRate(), 'at', Date.now() - 120_000);
+    expect(await admission.admit(ask({ lease_until: Date.now() + 190_000 }))).toMatchObject({
+      kind: 'refused',
+      policy: 'backlog',
+      retry_after_ms: 60_000,
+    });
+  });
+});
+
 describe('without Redis', () => {
   test('each gateway hands out its share, without a position, and Redis decides again when it is back', async () => {
     await server.kill();

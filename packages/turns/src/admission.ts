@@ -22,6 +22,9 @@ const restMs = 500;
 const leaseSlackMs = 10_000;
 const inFlightWaitMs = { least: 1_000, unknown: 2_000, most: 30_000 };
 
+/** How fast a backlog drains may change: nobody is sent away for longer. Milliseconds. */
+const longestBacklogWaitMs = 60_000;
+
 function ownKeys(tenantId: string, principal: string): string[] {
   return [
     keys.quota(tenantId, principal, 'hour'),
@@ -55,12 +58,13 @@ function isFull(error: unknown): boolean {
 
 /** The policy that holds longest is the one to name: coming back when another ends would be refused again. */
 function refusal(request: AdmissionRequest, answer: Exclude<AdmitAnswer, ['repeated', string]>): AdmissionResult {
-  const [, hourUsed, hourLeft, minuteUsed, minuteLeft, inFlight, bucketWait, , starts, busyMs] = answer;
+  const [, hourUsed, hourLeft, minuteUsed, minuteLeft, inFlight, bucketWait, , starts, busyMs, backlogWait] = answer;
   const { limits } = request;
-  const waits: ['hour' | 'minute' | 'in_flight' | 'tenant', number][] = [];
+  const waits: [Extract<AdmissionResult, { kind: 'refused' }>['policy'], number][] = [];
   if (hourUsed >= limits.per_hour) waits.push(['hour', hourLeft]);
   if (minuteUsed >= limits.per_minute) waits.push(['minute', minuteLeft]);
   if (bucketWait > 0) waits.push(['tenant', bucketWait]);
+  if (backlogWait > 0) waits.push(['backlog', Math.min(backlogWait, longestBacklogWaitMs)]);
   if (inFlight >= limits.in_flight) {
     const drain = etaMs(1, starts, busyMs) ?? inFlightWaitMs.unknown;
     waits.push(['in_flight', Math.min(inFlightWaitMs.most, Math.max(inFlightWaitMs.least, drain))]);

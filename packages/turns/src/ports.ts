@@ -98,7 +98,8 @@ export type AdmissionResult =
   | { kind: 'admitted'; limits: LimitState[]; position: number | null; eta_ms: number | null }
   | {
       kind: 'refused';
-      policy: 'hour' | 'minute' | 'in_flight' | 'tenant';
+      /** `backlog`: the turn would not begin before its deadline, at the rate the line drains. */
+      policy: 'hour' | 'minute' | 'in_flight' | 'tenant' | 'backlog';
       retry_after_ms: number;
       limits: LimitState[];
     }

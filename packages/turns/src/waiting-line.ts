@@ -3,7 +3,7 @@ import { keys } from './keys.js';
 import type { WaitingLine } from './ports.js';
 
 /** Older starts count e times less after this. Milliseconds. */
-const memoryMs = 15_000;
+export const rateMemoryMs = 15_000;
 const rateTtlMs = 10 * 60_000;
 
 /**
@@ -22,7 +22,7 @@ local known = redis.call('HMGET', KEYS[2], 'at', 'starts', 'busy_ms', 'waiting')
 local starts, busy = tonumber(known[2]) or 0, tonumber(known[3]) or 0
 if known[1] and tonumber(known[4]) > 0 then
   local passed = math.max(0, now - tonumber(known[1]))
-  local fade = math.exp(-passed / ${memoryMs})
+  local fade = math.exp(-passed / ${rateMemoryMs})
   starts = starts * fade + left
   busy = busy * fade + passed
 end

@@ -26,9 +26,20 @@ function sentence(refused: Refused, granted: number, seconds: number): string {
   return `${granted} of ${granted} messages this ${refused.policy} are used. ${later}`;
 }
 
-/** The 429 of a refused turn: names the policy and when to come back. */
+/** The 503 of a turn that would expire in the line. */
+function backlogged(refused: Refused, seconds: number): ProblemError {
+  return new ProblemError('overloaded', {
+    detail: `More messages wait than can be answered in time. Nothing was kept; try again in ${seconds} seconds.`,
+    retryAfterSeconds: seconds,
+    violatedPolicies: [refused.policy],
+    headers: rateLimitHeaders(refused.limits),
+  });
+}
+
+/** The 429 of a refused turn, or the 503 of a backlog: names the policy and when to come back. */
 export function quotaExceeded(refused: Refused, limits: TierPolicy): ProblemError {
   const seconds = Math.max(1, Math.ceil(refused.retry_after_ms / 1000));
+  if (refused.policy === 'backlog') return backlogged(refused, seconds);
   const state = refused.limits.find(({ policy }) => policy === refused.policy);
   const granted = state?.limit ?? (refused.policy === 'in_flight' ? limits.in_flight : 0);
   return new ProblemError('quota_exceeded', {
