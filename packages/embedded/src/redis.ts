@@ -18,6 +18,8 @@ export interface StartRedisOptions extends FindRedisOptions {
   appendonly?: boolean;
   /** Default: `redis.log` in the data folder. */
   log?: string;
+  /** Words before its command: a program that becomes it (`exec`). */
+  prefix?: readonly string[];
 }
 
 export interface EmbeddedRedis {
@@ -72,9 +74,10 @@ export async function startRedis(options: StartRedisOptions): Promise<EmbeddedRe
     daemonize: 'no',
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  const [command = program.path, ...words] = [...(options.prefix ?? []), program.path, ...args];
   const child = await startOwnedProcess({
-    command: program.path,
-    args,
+    command,
+    args: words,
     env: program.env,
     cwd: options.dataDir,
     logFile,

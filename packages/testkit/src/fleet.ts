@@ -17,8 +17,8 @@ export interface FleetOptions {
   retrieval?: boolean;
   /** Default false. */
   web?: boolean;
-  /** Which model server answers; `builtin` starts none (default `openai`). */
-  model?: 'openai' | 'gemini' | 'builtin';
+  /** Which model server answers (default `openai`); `builtin` starts none, `none` leaves it to `env`. */
+  model?: 'openai' | 'gemini' | 'builtin' | 'none';
   /** Made for the fleet when absent, and then removed with it. */
   database?: TestDatabase;
   /** Made for the fleet when absent (with an append-only file), and then removed with it. */
@@ -26,7 +26,10 @@ export interface FleetOptions {
   /** Variables for every process, over the fleet's own. */
   env?: Record<string, string>;
   /** Variables for one process, by its name (`gateway-1`, `chat-worker-2`, `retrieval`), over `env`. */
-  envOf?: (name: string, env: Readonly<Record<string, string>>) => Record<string, string>;
+  envOf?: (
+    name: string,
+    env: Readonly<Record<string, string>>,
+  ) => Record<string, string> | Promise<Record<string, string>>;
 }
 
 /** Real processes of the compiled services, on free ports, against a database, a Redis and a model of their own. */
@@ -49,6 +52,7 @@ export interface TestFleet {
 }
 
 async function startModel(kind: FleetOptions['model']): Promise<{ model?: ModelServer; env: Record<string, string> }> {
+  if (kind === 'none') return { env: {} };
   if (kind === 'builtin') return { env: { MODEL_LADDER: 'builtin' } };
   if (kind === 'gemini') {
     const model = await startGeminiServer();
@@ -114,15 +118,18 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
       ...modelEnv,
       ...options.env,
     };
-    const make = (name: string, service: FleetService, port: number): FleetProcess => {
-      const made = makeFleetProcess({ name, service, port, env: { ...env, ...options.envOf?.(name, env) }, folder });
+    const make = async (name: string, service: FleetService, port: number): Promise<FleetProcess> => {
+      const own = await options.envOf?.(name, env);
+      const made = makeFleetProcess({ name, service, port, env: { ...env, ...own }, folder });
       cleanups.push(() => made.stop());
       return made;
     };
-    const retrieval = options.retrieval === false ? undefined : make('retrieval', 'retrieval', ports.retrieval);
-    const workers = ports.workers.map((port, index) => make(`chat-worker-${index + 1}`, 'chat-worker', port));
-    const gateways = ports.gateways.map((port, index) => make(`gateway-${index + 1}`, 'gateway', port));
-    const web = options.web ? make('web', 'web', ports.web) : undefined;
+    const makeAll = (name: string, service: FleetService, ofKind: number[]): Promise<FleetProcess[]> =>
+      Promise.all(ofKind.map((port, index) => make(`${name}-${index + 1}`, service, port)));
+    const retrieval = options.retrieval === false ? undefined : await make('retrieval', 'retrieval', ports.retrieval);
+    const workers = await makeAll('chat-worker', 'chat-worker', ports.workers);
+    const gateways = await makeAll('gateway', 'gateway', ports.gateways);
+    const web = options.web ? await make('web', 'web', ports.web) : undefined;
     const all = [retrieval, ...workers, ...gateways, web].filter((one) => one !== undefined);
     await Promise.all(all.map((one) => one.start()));
     return { gateways, workers, retrieval, web, database, redis, model, jwtSecret, env, stop };

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,9 @@ export interface TestRedis {
   readonly pid: number;
   /** SIGKILL: what was not yet in the append-only file is lost, as is everything without one. */
   kill(): Promise<void>;
+  /** Its files can grow no more, as on a full disk: with an append-only file it soon refuses every write. */
+  fillDisk(): void;
+  freeDisk(): void;
   /** SIGSTOP: it takes connections and answers nothing. */
   freeze(): void;
   resume(): void;
@@ -19,6 +23,9 @@ export interface TestRedis {
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
+
+/** Out of room it shall get an error as on a full disk, and not a signal that ends it. */
+const surviveFileLimits = ['sh', '-c', 'trap "" XFSZ; exec "$@"', 'redis'];
 
 /**
  * A Redis server of this test's own (two logical databases of one server would still share publish and subscribe).
@@ -29,7 +36,7 @@ export async function makeTestRedis(options: { appendonly?: boolean } = {}): Pro
   const port = await findFreePort();
   const toolsDir = join(cacheFolder(), 'tools');
   const start = (): Promise<EmbeddedRedis> =>
-    startRedis({ dataDir, port, toolsDir, appendonly: options.appendonly === true });
+    startRedis({ dataDir, port, toolsDir, appendonly: options.appendonly === true, prefix: surviveFileLimits });
   let server = await start();
   return {
     url: server.url,
@@ -41,6 +48,8 @@ export async function makeTestRedis(options: { appendonly?: boolean } = {}): Pro
       server.process.signal('SIGKILL');
       await server.process.exited;
     },
+    fillDisk: () => limitFiles(server.pid, '0'),
+    freeDisk: () => limitFiles(server.pid, 'unlimited'),
     freeze: () => server.process.signal('SIGSTOP'),
     resume: () => server.process.signal('SIGCONT'),
     async restart({ wipe = false } = {}) {
@@ -53,4 +62,9 @@ export async function makeTestRedis(options: { appendonly?: boolean } = {}): Pro
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Of util-linux, which every Debian has. */
+function limitFiles(pid: number, size: string): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${size}:unlimited`]);
 }

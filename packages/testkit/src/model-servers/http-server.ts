@@ -28,6 +28,9 @@ export interface ModelServerOptions {
   host?: string;
 }
 
+/** A server that runs for hours forgets its oldest requests. */
+const mostRequestsKept = 10_000;
+
 /**
  * The shell both model servers share: reads and records requests, hands out behaviours, and has the control routes
  * `POST /control/behaviour`, `GET /control/requests` and `DELETE /control/requests` for those who run it as a process.
@@ -65,6 +68,7 @@ export async function startModelServer(
     if (address.pathname.startsWith('/control/')) return control(method, address.pathname, body, response);
     const recorded = { path: address.pathname, headers: flatHeaders(request), body, abandoned: false };
     requests.push(recorded);
+    if (requests.length > mostRequestsKept) requests.splice(0, requests.length - mostRequestsKept);
     openStreams += 1;
     response.once('close', () => {
       openStreams -= 1;
