@@ -1,6 +1,7 @@
 export * from './accounts.js';
 export * from './chat.js';
 export * from './creators.js';
+export * from './dead-turns.js';
 export * from './health.js';
 export * from './jobs.js';
 export * from './problems.js';

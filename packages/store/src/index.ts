@@ -5,6 +5,7 @@ export * from './conversations.js';
 export * from './creators.js';
 export * from './credentials.js';
 export * from './database.js';
+export * from './dead-turns.js';
 export * from './housekeeping.js';
 export * from './ingestion.js';
 export * from './migrate.js';

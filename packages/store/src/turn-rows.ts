@@ -47,6 +47,8 @@ export interface TurnRow extends StoredReply {
   heartbeat_at: Date | null;
   ended_at: Date | null;
   announced: boolean;
+  /** When an operator took the dead turn off the list. */
+  dropped_at: Date | null;
   feedback: 'up' | 'down' | null;
   feedback_comment: string | null;
 }

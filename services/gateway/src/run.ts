@@ -12,7 +12,13 @@ import {
   makeRedis,
   type Redis,
 } from '@sidestage/runtime';
-import { makeDatabase, makeTurnAcceptor, makeTurnSettler, makeWriteHealth } from '@sidestage/store';
+import {
+  makeDatabase,
+  makeDeadTurnRepository,
+  makeTurnAcceptor,
+  makeTurnSettler,
+  makeWriteHealth,
+} from '@sidestage/store';
 import {
   makeAdmission,
   makeAdmissionLedger,
@@ -21,6 +27,7 @@ import {
   makeReplyWriter,
   makeWaitingLine,
 } from '@sidestage/turns';
+import { deadTurnRouter } from './admin/dead-turn-routes.js';
 import { makeApp, makeCompression, makeCors } from './app.js';
 import { makeChatModule } from './chat/chat-module.js';
 import type { GatewayConfig } from './config.js';
@@ -61,6 +68,18 @@ export async function runGateway(
     lifecycle.onClose('acceptor', () => acceptor.drain());
     const settler = makeTurnSettler(database.engine);
     lifecycle.onClose('settler', () => settler.drain());
+    const replyWriter = makeReplyWriter({ redis });
+    const waitingLine = makeWaitingLine({ redis });
+    const ledger = makeAdmissionLedger({ redis, logger });
+    const deadTurns = deadTurnRouter({
+      deadTurns: makeDeadTurnRepository(database.engine),
+      replyWriter,
+      waitingLine,
+      dispatcher,
+      ledger,
+      turnDeadlineMs: config.turnDeadlineMs,
+      logger,
+    });
     const chat = makeChatModule({
       ...platform,
       config,
@@ -70,10 +89,10 @@ export async function runGateway(
       redis,
       dispatcher,
       replyReader,
-      replyWriter: makeReplyWriter({ redis }),
-      waitingLine: makeWaitingLine({ redis }),
+      replyWriter,
+      waitingLine,
       admission: makeAdmission({ redis, logger, gateways: config.gateways }),
-      ledger: makeAdmissionLedger({ redis, logger }),
+      ledger,
       settler,
       acceptor,
     });
@@ -100,7 +119,7 @@ export async function runGateway(
       health: [...health, platform.documents],
       chat: chat.router,
       identify: platform.identify,
-      routers: platform.routers,
+      routers: [...platform.routers, deadTurns],
     });
     const server = makeHttpServer((request, response) => {
       if (chat.isMessage(request))

@@ -5,6 +5,7 @@ import { accountOperations } from './account-operations.js';
 import { chatOperations, olderOperations } from './chat-operations.js';
 import { conversationOperations } from './conversation-operations.js';
 import { creatorOperations } from './creator-operations.js';
+import { deadTurnOperations } from './dead-turn-operations.js';
 import { healthOperations } from './health-operations.js';
 import { keyOperations } from './key-operations.js';
 import type { Operation, OperationAnswer } from './operation.js';
@@ -14,6 +15,7 @@ import { sourceOperations } from './source-operations.js';
 export const platformOperations: Operation[] = [
   ...accountOperations,
   ...keyOperations,
+  ...deadTurnOperations,
   ...creatorOperations,
   ...sourceOperations,
   ...conversationOperations,
