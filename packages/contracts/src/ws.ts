@@ -17,8 +17,14 @@ export const wsClientFrame = z.discriminatedUnion('type', [
     video_url: webUrl.optional(),
     idempotency_key: idempotencyKey.optional(),
   }),
-  z.object({ type: z.literal('resume'), message_id: opaqueId, last_seq: z.number().int().min(0) }),
-  z.object({ type: z.literal('cancel'), message_id: opaqueId }),
+  z.object({
+    type: z.literal('resume'),
+    message_id: opaqueId,
+    last_seq: z.number().int().min(0),
+    /** Names the frame: an error that answers it repeats the key. */
+    idempotency_key: idempotencyKey.optional(),
+  }),
+  z.object({ type: z.literal('cancel'), message_id: opaqueId, idempotency_key: idempotencyKey.optional() }),
   z.object({ type: z.literal('ping') }),
 ]);
 export type WsClientFrame = z.infer<typeof wsClientFrame>;
