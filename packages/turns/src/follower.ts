@@ -1,5 +1,6 @@
 import { isTerminal, type ReplyEvent, type ReplyEventBody } from '@sidestage/contracts';
 import type { FollowOptions, StoredOutcome } from './ports.js';
+import { numberedEvent } from './reply-batch.js';
 
 /**
  * Numbers of events told from Postgres start above this: higher than any number a buffer gives, and the same at every reading, so that a client
@@ -65,7 +66,7 @@ export class Follower {
       ...(stored?.content ?? []),
       ending,
     ];
-    const events = bodies.map((body, index) => ({ ...body, seq: recoveredSeqBase + index + 1 }));
+    const events = bodies.map((body, index) => numberedEvent(recoveredSeqBase + index + 1, body));
     const last = events.at(-1);
     if (last && last.seq <= this.lastSeq) this.ended = true;
     else this.deliver(events.filter((event) => event.seq > this.lastSeq));

@@ -15,8 +15,10 @@ export function parseBatch(payload: string): ReplyEvent[] | null {
 
 /** Entries of a stream as ioredis gives them: [`<seq>-0`, ['e', json]]. */
 export function parseEntries(entries: [string, string[]][]): ReplyEvent[] {
-  return entries.map(([id, fields]) => ({
-    ...replyEventBody.parse(JSON.parse(fields[1] ?? '')),
-    seq: Number.parseInt(id, 10),
-  }));
+  return entries.map(([id, fields]) => numberedEvent(Number.parseInt(id, 10), JSON.parse(fields[1] ?? '')));
+}
+
+/** However an event comes, live, from the stream or from Postgres, its keys stand in one order: what is told twice is the same bytes. */
+export function numberedEvent(seq: number, body: unknown): ReplyEvent {
+  return { seq, ...replyEventBody.parse(body) };
 }

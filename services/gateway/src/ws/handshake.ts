@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { Principal } from '../auth/principal.js';
 import type { ChatDependencies } from '../chat/chat-dependencies.js';
 import { clientAddress } from '../http/client-address.js';
+import { Budget } from './budget.js';
 
 /** Who opened a socket, and for which conversation. */
 export interface Handshake {
@@ -20,6 +21,8 @@ export interface Handshake {
   traceparent: string | null;
 }
 
+/** Handshakes of this gateway a second on average, and at once: after another gateway's end everybody comes back in the same moment. */
+const handshakes = { perSecond: 300, burst: 1_000 };
 const pathSchema = z.object({ session_id: opaqueId, client_id: opaqueId });
 const tokenPrefix = 'bearer.';
 
@@ -43,6 +46,7 @@ export function makeHandshake(options: {
   turns: Pick<TurnReadRepository, 'conversation'>;
 }) {
   const { authenticator, limits, origins, config } = options.dependencies;
+  const budget = new Budget(handshakes.perSecond, handshakes.burst);
 
   function authenticate(request: IncomingMessage): Promise<Principal> {
     const address = clientAddress(request, config.trustProxyHops);
@@ -64,6 +68,12 @@ export function makeHandshake(options: {
   }
 
   return async (request: IncomingMessage): Promise<Handshake> => {
+    if (!budget.take(1))
+      throw new ProblemError('overloaded', {
+        detail: 'Too many connect in the same moment; connect again.',
+        retryAfterSeconds: 1 + Math.floor(3 * Math.random()),
+        violatedPolicies: ['handshakes'],
+      });
     const { session_id: sessionId, client_id: clientId } = readPath(request);
     const { origin } = request.headers;
     // Only browsers send one, and a browser's page may be anybody's.
