@@ -1,1 +1,0 @@
-export const faultNames: readonly string[] = [];

@@ -1,0 +1,46 @@
+import type { FleetProcess } from '@sidestage/testkit';
+import { waitFor } from '@sidestage/testkit';
+import type { Random } from '../random.js';
+
+/** The processes that faults strike: each is struck by one fault at a time, and of each kind as many as `keep` are left in peace. */
+export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways: readonly FleetProcess[] }) {
+  const busy = new Set<FleetProcess>();
+  const mends = new Set<Promise<unknown>>();
+  const failures: Error[] = [];
+
+  return {
+    /** One that runs, once enough others do. */
+    async take(kind: 'workers' | 'gateways', random: Random, fits: (one: FleetProcess) => boolean = () => true) {
+      const of = processes[kind];
+      const keep = of.length > 2 ? 2 : 1;
+      return waitFor(
+        () => {
+          const ready = of.filter((one) => !busy.has(one) && one.alive());
+          const fitting = ready.filter(fits);
+          if (ready.length < keep || fitting.length === 0) return null;
+          const taken = random.pick(fitting);
+          busy.add(taken);
+          return taken;
+        },
+        { timeoutMs: 60_000, everyMs: 10, what: `one of the ${kind} to strike` },
+      );
+    },
+    /** Mends it in the background; it can be struck again afterwards. */
+    mend(one: FleetProcess, work: () => Promise<unknown>): void {
+      const mending = work()
+        .catch((error: unknown) => void failures.push(error instanceof Error ? error : new Error(String(error))))
+        .finally(() => {
+          busy.delete(one);
+          mends.delete(mending);
+        });
+      mends.add(mending);
+    },
+    release: (one: FleetProcess) => busy.delete(one),
+    /** Waits until all are mended. @throws where one could not be started again */
+    async settle(): Promise<void> {
+      while (mends.size > 0) await Promise.all(mends);
+      if (failures[0]) throw failures[0];
+    },
+  };
+}
+export type Crew = ReturnType<typeof makeCrew>;

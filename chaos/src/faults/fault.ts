@@ -1,0 +1,34 @@
+import type { Crowd } from '../fans/crowd.js';
+import type { WireTap } from '../fans/wire-tap.js';
+import type { Random } from '../random.js';
+import type { Stage } from '../stage/stage.js';
+import type { Claims } from '../work/claims.js';
+import type { Crew } from './crew.js';
+
+/** What a fault may use. */
+export interface Scene {
+  stage: Stage;
+  crew: Crew;
+  crowd: Crowd;
+  tap: WireTap;
+  claims: Claims;
+  /** Of this one strike: the same in every run of the same seed. */
+  random: Random;
+  /** Times of resuming a stream after its gateway was killed, ms. */
+  resumedMs: number[];
+}
+
+/** What a strike met. `hit`: turns or streams that were under way where it struck; 0 is a fault that proves nothing. */
+export interface Struck {
+  hit: number;
+}
+
+export interface Fault {
+  name: string;
+  /** For the table: one line. */
+  what: string;
+  /** How often it strikes in five minutes of a campaign that has all faults. */
+  share: number;
+  /** Injects it, heals it, and resolves when the next may strike. */
+  strike(scene: Scene): Promise<Struck>;
+}

@@ -1,0 +1,215 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type FleetProcess, waitFor } from '@sidestage/testkit';
+import { slowModel, usualModel } from '../stage/stage.js';
+import type { Fault, Scene, Struck } from './fault.js';
+
+/** Longer than a job's lock lives. */
+const frozenMs = 7_000;
+/** Open streams when a gateway is killed. */
+const streams = 500;
+
+/** A worker that holds work. */
+async function takeBusyWorker({ crew, claims, random }: Scene): Promise<FleetProcess> {
+  return crew.take('workers', random, (worker) => {
+    claims.read();
+    return claims.heldBy(worker.pid).length > 0;
+  });
+}
+
+/** Those of its turns that really were in the middle: Postgres says so. */
+async function countCutOff({ stage, claims }: Scene, worker: FleetProcess, since: number): Promise<number> {
+  claims.read();
+  const held = claims.heldBy(worker.pid);
+  const running = await stage.postgres
+    .query<{ id: string; epoch: number }>(`SELECT id, epoch FROM turns WHERE state = 'running' AND id = ANY($1)`, [
+      held.map((claim) => claim.turnId),
+    ])
+    .catch(() => []);
+  const epochs = new Map(running.map(({ id, epoch }) => [id, epoch]));
+  const cut = held.filter((claim) => epochs.get(claim.turnId) === claim.epoch);
+  claims.cutOff(cut, since);
+  return cut.length;
+}
+
+export const workerKill: Fault = {
+  name: 'worker-kill',
+  what: 'SIGKILL of a worker in the middle of replies',
+  share: 170,
+  async strike(scene) {
+    const worker = await takeBusyWorker(scene);
+    const since = Date.now();
+    await worker.kill();
+    scene.crew.mend(worker, () => worker.start());
+    return { hit: await countCutOff(scene, worker, since) };
+  },
+};
+
+export const workerFreeze: Fault = {
+  name: 'worker-freeze',
+  what: 'SIGSTOP of a worker past its locks, then SIGCONT',
+  share: 1,
+  async strike(scene) {
+    const worker = await takeBusyWorker(scene);
+    worker.freeze();
+    scene.claims.read();
+    const hit = scene.claims.heldBy(worker.pid).length;
+    await sleep(frozenMs);
+    worker.resume();
+    scene.crew.release(worker);
+    return { hit };
+  },
+};
+
+export const workerRoll: Fault = {
+  name: 'worker-roll',
+  what: 'SIGTERM of each worker in turn under load',
+  share: 1,
+  async strike(scene) {
+    let hit = 0;
+    for (const worker of scene.stage.workers) {
+      const taken = await scene.crew.take('workers', scene.random, (one) => one === worker);
+      scene.claims.read();
+      hit += scene.claims.heldBy(taken.pid).length;
+      await taken.stop();
+      await taken.start();
+      scene.crew.release(taken);
+    }
+    return { hit };
+  },
+};
+
+/** Fans who have a stream open through this gateway and have heard something of the reply. */
+function listeners(scene: Scene, gateway: FleetProcess): string[] {
+  const address = scene.stage.addresses[scene.stage.gateways.indexOf(gateway)];
+  return address === undefined ? [] : scene.tap.midReply(address);
+}
+
+/** Waits until each of these has heard something on another connection, and notes how long that took. */
+async function watchResume(scene: Scene, messageIds: readonly string[], since: number): Promise<void> {
+  const waiting = new Set(messageIds);
+  const until = Date.now() + 60_000;
+  while (waiting.size > 0 && Date.now() < until) {
+    for (const messageId of waiting) {
+      const heardAt = scene.tap.hearings.get(messageId)?.at(-1)?.heardAt;
+      if (!heardAt || heardAt < since) continue;
+      scene.resumedMs.push(heardAt - since);
+      waiting.delete(messageId);
+    }
+    await sleep(20);
+  }
+}
+
+export const gatewayKill: Fault = {
+  name: 'gateway-kill',
+  what: `SIGKILL of a gateway with ${streams} open streams`,
+  share: 5,
+  async strike(scene) {
+    const { stage, crew, crowd, random } = scene;
+    const gateway = await crew.take('gateways', random);
+    crowd.pause();
+    await stage.model.behave(slowModel);
+    try {
+      const surge = crowd.surge(streams, stage.gateways.indexOf(gateway));
+      await waitFor(() => listeners(scene, gateway).length >= streams * 0.95 || surge.every((turn) => turn.endedAt), {
+        timeoutMs: 60_000,
+        everyMs: 50,
+        what: `${streams} streams to be open`,
+      });
+      const heard = listeners(scene, gateway);
+      const since = Date.now();
+      await gateway.kill();
+      crew.mend(gateway, () => gateway.start());
+      await watchResume(scene, heard, since);
+      await stage.model.behave(usualModel);
+      await waitFor(() => surge.every((turn) => turn.endedAt !== null), {
+        timeoutMs: 120_000,
+        what: 'the surge to end',
+      });
+      return { hit: heard.length };
+    } finally {
+      await stage.model.behave(usualModel);
+      crowd.start();
+    }
+  },
+};
+
+export const gatewayFreeze: Fault = {
+  name: 'gateway-freeze',
+  what: 'SIGSTOP of a gateway for 4 s',
+  share: 1,
+  async strike({ crew, crowd, random }) {
+    const gateway = await crew.take('gateways', random);
+    const hit = crowd.open;
+    gateway.freeze();
+    await sleep(4_000);
+    gateway.resume();
+    crew.release(gateway);
+    return { hit };
+  },
+};
+
+export const gatewayRoll: Fault = {
+  name: 'gateway-roll',
+  what: 'SIGTERM of each gateway in turn under load',
+  share: 1,
+  async strike({ stage, crew, crowd, random }) {
+    let hit = 0;
+    for (const gateway of stage.gateways) {
+      const taken = await crew.take('gateways', random, (one) => one === gateway);
+      hit += crowd.open;
+      await taken.stop();
+      await taken.start();
+      crew.release(taken);
+    }
+    return { hit };
+  },
+};
+
+async function withoutRetrieval(
+  { stage, crowd }: Scene,
+  how: () => Promise<void>,
+  back: () => Promise<void>,
+): Promise<Struck> {
+  const hit = crowd.open;
+  await how();
+  await sleep(2_000);
+  await back();
+  await waitFor(() => stage.retrieval.alive());
+  return { hit };
+}
+
+export const retrievalKill: Fault = {
+  name: 'retrieval-kill',
+  what: 'SIGKILL of retrieval, started again after 2 s',
+  share: 1,
+  strike: (scene) =>
+    withoutRetrieval(
+      scene,
+      () => scene.stage.retrieval.kill(),
+      () => scene.stage.retrieval.start(),
+    ),
+};
+
+export const retrievalFreeze: Fault = {
+  name: 'retrieval-freeze',
+  what: 'SIGSTOP of retrieval for 2 s',
+  share: 1,
+  strike: (scene) =>
+    withoutRetrieval(
+      scene,
+      async () => scene.stage.retrieval.freeze(),
+      async () => scene.stage.retrieval.resume(),
+    ),
+};
+
+export const retrievalRoll: Fault = {
+  name: 'retrieval-roll',
+  what: 'SIGTERM of retrieval, started again after 2 s',
+  share: 1,
+  strike: (scene) =>
+    withoutRetrieval(
+      scene,
+      async () => void (await scene.stage.retrieval.stop()),
+      () => scene.stage.retrieval.start(),
+    ),
+};

@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '@sidestage/testkit';
+import { Redis } from 'ioredis';
+import type { Fault, Scene } from './fault.js';
+
+/** Waits until what was interrupted is under way again: something asked before the fault has been answered since. */
+export async function settle({ crowd }: Scene): Promise<void> {
+  const waited = crowd.turns.filter((turn) => turn.endedAt === null);
+  await waitFor(() => waited.every((turn) => turn.endedAt !== null), {
+    timeoutMs: 90_000,
+    everyMs: 50,
+    what: 'what was open when the fault struck to be answered',
+  });
+}
+
+async function asked<T>(scene: Scene, use: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(scene.stage.redis.url);
+  redis.on('error', () => undefined);
+  try {
+    return await use(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+export const redisKill: Fault = {
+  name: 'redis-kill',
+  what: 'SIGKILL of Redis, started again after a second',
+  share: 5,
+  async strike(scene) {
+    const hit = scene.crowd.open;
+    await scene.stage.redis.kill();
+    await sleep(1_000);
+    await scene.stage.redis.restart();
+    await settle(scene);
+    return { hit };
+  },
+};
+
+export const redisWipe: Fault = {
+  name: 'redis-wipe',
+  what: 'FLUSHALL',
+  share: 1,
+  async strike(scene) {
+    const hit = scene.crowd.open;
+    await asked(scene, (redis) => redis.flushall());
+    await settle(scene);
+    return { hit };
+  },
+};
+
+export const redisFreeze: Fault = {
+  name: 'redis-freeze',
+  what: 'SIGSTOP of Redis for 8 s, past every lock',
+  share: 1,
+  async strike(scene) {
+    const hit = scene.crowd.open;
+    scene.stage.redis.freeze();
+    await sleep(8_000);
+    scene.stage.redis.resume();
+    await settle(scene);
+    return { hit };
+  },
+};
+
+export const redisClients: Fault = {
+  name: 'redis-clients',
+  what: 'CLIENT KILL of every connection, five times in a second',
+  share: 2,
+  async strike(scene) {
+    const hit = scene.crowd.open;
+    await asked(scene, async (redis) => {
+      for (let times = 0; times < 5; times++) {
+        for (const type of ['pubsub', 'normal']) await redis.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
+        await sleep(200);
+      }
+    });
+    await settle(scene);
+    return { hit };
+  },
+};
+
+export const redisAof: Fault = {
+  name: 'redis-aof',
+  what: 'the append-only file cannot be written for 5 s: Redis refuses every write',
+  share: 1,
+  async strike(scene) {
+    const hit = scene.crowd.open;
+    scene.stage.redis.fillDisk();
+    await sleep(5_000);
+    scene.stage.redis.freeDisk();
+    await settle(scene);
+    return { hit };
+  },
+};

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { playCampaign } from './campaign.js';
+import { readOptions, UsageError } from './options.js';
+import { findFaults, showOutcome, writeReport } from './report.js';
+
+const folder = join(process.env.SIDESTAGE_DATA_DIR ?? '.sidestage', 'bench');
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (typeof options === 'string') {
+    console.log(options);
+    return;
+  }
+  const length = options.minutes === null ? 'one deck of faults' : `${options.minutes} min`;
+  console.log(`  ${options.faults.length} kinds of fault, ${length}, seed ${options.seed}`);
+  const { outcome, stage, hearings } = await playCampaign(options, ({ seconds, sent, open, kills, last }) => {
+    console.log(
+      `  ${`${Math.round(seconds)} s`.padStart(7)}  ${String(sent).padStart(6)} sent  ${String(open).padStart(4)} open  ${String(kills).padStart(5)} kills hit  ${last}`,
+    );
+  });
+  console.log(`\n${showOutcome(outcome)}\n`);
+  const broken = findFaults(outcome);
+  try {
+    writeReport(folder, { outcome, stage, hearings });
+  } finally {
+    await stage.stop();
+  }
+  if (broken.length === 0) {
+    console.log('  every promise held');
+    return;
+  }
+  console.log(`  broken: ${broken.join(', ')}; see ${join(folder, 'chaos-evidence')}`);
+  process.exitCode = 1;
+}
+
+main().then(
+  () => process.exit(),
+  (error: unknown) => {
+    console.error(error instanceof UsageError ? error.message : error);
+    process.exit(error instanceof UsageError ? 2 : 1);
+  },
+);
