@@ -1,5 +1,6 @@
 import { type RetrievedPassage, retrievalSearchAnswer } from '@sidestage/contracts';
-import { type Breaker, BreakerOpenError, type Logger, type RecoveryProbe } from '@sidestage/runtime';
+import { type Breaker, BreakerOpenError, type Logger, type RecoveryProbe, sleep } from '@sidestage/runtime';
+import { z } from 'zod';
 
 export interface Found {
   passages: RetrievedPassage[];
@@ -32,8 +33,13 @@ export interface RetrievalClientOptions {
 
 /** Longest wait for retrieval's word that it is there; what is kept is not used without it. Milliseconds. */
 const thereMs = 300;
-/** A refused connection is known at once: another try fits within the deadline only then. */
+/** A broken connection is known at once: another try fits within the deadline only then. */
 const quickFailure = 0.25;
+/** Between two tries at a connection that is refused. Milliseconds. */
+const refusedMs = 150;
+
+const refusal = z.object({ cause: z.object({ code: z.literal('ECONNREFUSED') }) });
+const isRefused = (error: unknown): boolean => refusal.safeParse(error).success;
 
 /**
  * Asks the retrieval service under a deadline and its own breaker. Resolves with null when it is down or slow: the answer is then given
@@ -63,11 +69,16 @@ export function makeRetrievalClient(options: RetrievalClientOptions) {
     return { passages, sources: sources_searched, partial: index === 'full_text' || !complete };
   }
 
+  /** A refused connection is a service that restarts, most of the time: it is asked again while there is time. */
   async function askTwice(query: RetrievalQuery, trace: SearchTrace, signal: AbortSignal): Promise<Found> {
     const startedAt = performance.now();
     try {
       return await ask(query, trace, signal);
     } catch (error) {
+      if (isRefused(error)) {
+        await sleep(refusedMs, signal);
+        return askTwice(query, trace, signal);
+      }
       const quick = performance.now() - startedAt < options.timeoutMs * quickFailure;
       if (!quick || signal.aborted) throw error;
       return ask(query, trace, signal);
