@@ -54,6 +54,11 @@ export function makeMetrics(service: string, options: { turns?: boolean } = {}) 
       help: 'Turns this process works on (worker) or relays (gateway)',
       registers,
     }),
+    deadTurns: new Gauge({
+      name: 'ai_chat_dead_turns',
+      help: 'Turns set aside after the deaths of their workers, neither retried nor dropped yet; each worker tells of all',
+      registers,
+    }),
     wsConnections: new Gauge({ name: 'ai_chat_ws_connections', help: 'Open WebSockets', registers }),
     rateLimited: new Counter({
       name: 'ai_chat_rate_limited_total',

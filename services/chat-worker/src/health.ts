@@ -1,7 +1,7 @@
 import type { DependencyView } from '@sidestage/contracts';
 import type { ModelProvider } from '@sidestage/models';
 import { type Breaker, healthRouter, type Lifecycle, type Metrics, makeId, probe } from '@sidestage/runtime';
-import type { Database, WriteHealth } from '@sidestage/store';
+import { type Database, makeDeadTurnRepository, type WriteHealth } from '@sidestage/store';
 import { type Dispatcher, type ModelReport, makeModelReports } from '@sidestage/turns';
 import type { Redis } from 'ioredis';
 import type { WorkerConfig } from './config.js';
@@ -54,6 +54,7 @@ export function workerHealth(options: WorkerHealthOptions) {
   }
   const workerId = makeId();
   const reports = makeModelReports({ redis: options.redis });
+  const deadTurns = makeDeadTurnRepository(database.engine);
   /** For the gateways; an outage of Redis is said by its connection. */
   async function report(): Promise<void> {
     await reports.report(workerId, modelReport(options)).catch(() => undefined);
@@ -95,7 +96,11 @@ export function workerHealth(options: WorkerHealthOptions) {
         metrics.poolConnections.set({ pool: name, state: 'idle' }, pool.idleCount);
         metrics.poolConnections.set({ pool: name, state: 'waiting' }, pool.waitingCount);
       }
-      const depth = await dispatcher.depth().catch(() => null);
+      const [depth, dead] = await Promise.all([
+        dispatcher.depth().catch(() => null),
+        deadTurns.count().catch(() => null),
+      ]);
+      if (dead !== null) metrics.deadTurns.set(dead);
       if (!depth) return;
       metrics.queueDepth.set({ queue: 'chat', state: 'waiting' }, depth.waiting);
       metrics.queueDepth.set({ queue: 'chat', state: 'running' }, depth.running);
