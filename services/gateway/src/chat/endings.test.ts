@@ -165,6 +165,39 @@ describe('a gateway that is told to stop', () => {
   });
 });
 
+describe('a gateway that is unready', () => {
+  test('takes everything until load balancers have seen it, then refuses with 503, and gives each connection up', async () => {
+    stage = await makeChatStage({ DRAIN_NOTICE_MS: '1500' });
+    const gate = makeGate();
+    stage.use(async () => {
+      await gate.opened;
+      return 'kept';
+    });
+    const key = await stage.key('premium');
+    const later = { headers: { Prefer: 'respond-async' } };
+    const stream = await stage.stream(key, {});
+    const stopping = stage.stopFirst();
+    const isReady = async () => (await stage.gateway.call('GET', '/health/ready')).status === 200;
+    await waitFor(async () => !(await isReady()), { what: 'it to be unready' });
+    const taken = await stage.chat(key, {}, later);
+    expect([taken.status, taken.headers.get('connection')]).toEqual([202, 'close']);
+    const socket = await openSocket(`${stage.url}/ws/new/phone`, { token: key.token });
+    const refused = await waitFor(async () => {
+      const answer = await stage.chat(key, {}, later);
+      return answer.status === 202 ? null : answer;
+    });
+    expect(refused.status).toBe(503);
+    expect(refused.body).toMatchObject({ code: 'unavailable' });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(refused.headers.get('connection')).toBe('close');
+    await expect(openSocket(`${stage.url}/ws/new/phone`, { token: key.token })).rejects.toThrow('503');
+    gate.open();
+    expect((await collectSse(stream)).at(-1)?.event).toBe('completed');
+    expect((await socket.waitClosed()).code).toBe(1012);
+    await stopping;
+  });
+});
+
 describe('a gateway with its hands full', () => {
   test('refuses with 503 before anything is counted', async () => {
     stage = await makeChatStage({ ASYNC_CONCURRENCY_LIMIT: '2' });
