@@ -9,7 +9,8 @@ const backlog = { from: 100, waitedMs: 30_000 };
 const chargeTtlMs = 3600_000;
 
 /**
- * Takes a fixed window (hash {start, used}, begun by the first accepted turn, gone at its end): how much is used and how long it lasts.
+ * Takes a fixed window (hash {start, used, given_back}, begun by the first accepted turn, gone at its end): how much is used and how long it
+ * lasts. `given_back` counts what cancelled turns gave back after a worker had begun them: at most what the tier grants in the window.
  * Time is the server's, so that all gateways agree.
  */
 const helpersLua = `
@@ -23,10 +24,14 @@ local function window(key, lengthMs)
   if left < 0 then return 0, lengthMs end
   return used, left
 end
-local function giveBack(key, start)
-  if start and redis.call('HGET', key, 'start') == start then
-    if redis.call('HINCRBY', key, 'used', -1) < 0 then redis.call('HSET', key, 'used', 0) end
+local function giveBack(key, start, most)
+  if not start or redis.call('HGET', key, 'start') ~= start then return 0 end
+  if most then
+    if (tonumber(redis.call('HGET', key, 'given_back')) or 0) >= most then return 0 end
+    redis.call('HINCRBY', key, 'given_back', 1)
   end
+  if redis.call('HINCRBY', key, 'used', -1) < 0 then redis.call('HSET', key, 'used', 0) end
+  return 1
 end
 `;
 
@@ -93,7 +98,8 @@ local lastEnd = tonumber(redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
 redis.call('PEXPIRE', KEYS[3], math.max(1, lastEnd - now))
 redis.call('HSET', KEYS[4], 'tokens', tostring(tokens - 1), 'at', now)
 redis.call('PEXPIRE', KEYS[4], math.ceil(burst / refill) + 1000)
-redis.call('HSET', KEYS[7], 'hour', redis.call('HGET', KEYS[1], 'start'), 'minute', redis.call('HGET', KEYS[2], 'start'))
+redis.call('HSET', KEYS[7], 'hour', redis.call('HGET', KEYS[1], 'start'), 'minute', redis.call('HGET', KEYS[2], 'start'),
+  'per_hour', perHour, 'per_minute', perMinute)
 redis.call('PEXPIRE', KEYS[7], ${chargeTtlMs})
 if ARGV[8] == '1' then redis.call('SET', KEYS[8], ARGV[1], 'PX', ${idempotencyTtlMs}) end
 -- Positions heal by themselves.
@@ -104,21 +110,23 @@ return {'admitted', hourUsed + 1, hourLeft, minuteUsed + 1, minuteLeft, inFlight
 `;
 
 /**
- * The end of a turn's lease; with `refund` also everything it was charged, to the windows it was charged to.
+ * The end of a turn's lease; with a refund also what it was charged, to the windows it was charged to. `bounded` gives to a window only
+ * while that has been given back less than the limit it was charged under.
  *
  * KEYS  hour, minute, in-flight, tenant bucket, waiting line, charge
- * ARGV  turn id, refund (1 or 0)
+ * ARGV  turn id, refund (all, bounded or none)
  */
 const endLua = `${helpersLua}
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[5], ARGV[1])
-if ARGV[2] == '1' then
-  local charge = redis.call('HMGET', KEYS[6], 'hour', 'minute')
+if ARGV[2] ~= 'none' then
+  local charge = redis.call('HMGET', KEYS[6], 'hour', 'minute', 'per_hour', 'per_minute')
   if charge[1] then
-    giveBack(KEYS[1], charge[1])
-    giveBack(KEYS[2], charge[2])
+    local bounded = ARGV[2] == 'bounded'
+    local given = giveBack(KEYS[1], charge[1], bounded and (tonumber(charge[3]) or 0))
+      + giveBack(KEYS[2], charge[2], bounded and (tonumber(charge[4]) or 0))
     local tokens = redis.call('HGET', KEYS[4], 'tokens')
-    if tokens then redis.call('HSET', KEYS[4], 'tokens', tostring(tonumber(tokens) + 1)) end
+    if tokens and (given > 0 or not bounded) then redis.call('HSET', KEYS[4], 'tokens', tostring(tonumber(tokens) + 1)) end
   end
 end
 redis.call('DEL', KEYS[6])

@@ -115,14 +115,14 @@ describe('in flight', () => {
   test('an ended turn makes room; its quota stays used, unless it goes back', async () => {
     const first = ask({ limits: limits(50, 10, 1) });
     await admission.admit(first);
-    await ledger.ended([{ ...first, refund: false }]);
+    await ledger.ended([{ ...first, refund: 'none' }]);
     const second = ask({ limits: limits(50, 10, 1) });
     expect(remaining(await admission.admit(second))).toEqual({ hour: 48, minute: 8 });
-    await ledger.ended([{ ...second, refund: true }]);
+    await ledger.ended([{ ...second, refund: 'all' }]);
     expect(await redis.zcard(keys.waitingLine())).toBe(0);
     expect(remaining({ limits: await admission.peek(first) })).toEqual({ hour: 49, minute: 9 });
     // A second word about the same turn gives nothing more.
-    await ledger.ended([{ ...second, refund: true }]);
+    await ledger.ended([{ ...second, refund: 'all' }]);
     expect(remaining({ limits: await admission.peek(first) })).toEqual({ hour: 49, minute: 9 });
   });
 
@@ -132,8 +132,34 @@ describe('in flight', () => {
     await redis.del(keys.quota(tenantId, 'user:ada', 'minute'));
     await new Promise((resolve) => setTimeout(resolve, 5));
     await admission.admit(ask());
-    await ledger.ended([{ ...old, refund: true }]);
+    await ledger.ended([{ ...old, refund: 'all' }]);
     expect(remaining({ limits: await admission.peek(old) })).toEqual({ hour: 49, minute: 9 });
+  });
+
+  test('a bounded refund gives back at most what the tier grants in the window, and others are not counted in', async () => {
+    const cap = limits(50, 4);
+    async function admitAndEnd(refund: 'all' | 'bounded'): Promise<string> {
+      const request = ask({ limits: cap });
+      const { kind } = await admission.admit(request);
+      if (kind === 'admitted') await ledger.ended([{ ...request, refund }]);
+      return kind;
+    }
+    for (let turn = 0; turn < 20; turn++) expect(await admitAndEnd('all')).toBe('admitted');
+    for (let turn = 0; turn < 4; turn++) expect(await admitAndEnd('bounded')).toBe('admitted');
+    expect(remaining({ limits: await admission.peek(ask({ limits: cap })) })).toEqual({ hour: 50, minute: 4 });
+    for (let turn = 0; turn < 4; turn++) expect(await admitAndEnd('bounded')).toBe('admitted');
+    // The hour may give back more than the minute: its own limit bounds it.
+    expect(remaining({ limits: await admission.peek(ask({ limits: cap })) })).toEqual({ hour: 50, minute: 0 });
+    expect(await admitAndEnd('bounded')).toBe('refused');
+  });
+
+  test('bounded refunds that come all at once stay within the bound', async () => {
+    const cap = limits(100, 6);
+    const requests = Array.from({ length: 6 }, () => ask({ limits: cap }));
+    for (const request of requests) await admission.admit(request);
+    await redis.hset(keys.quota(tenantId, 'user:ada', 'minute'), 'given_back', 3);
+    await Promise.all(requests.map((request) => ledger.ended([{ ...request, refund: 'bounded' }])));
+    expect(remaining({ limits: await admission.peek(ask({ limits: cap })) })).toEqual({ hour: 100, minute: 3 });
   });
 });
 

@@ -123,7 +123,7 @@ export function makeAdmission({ redis, logger, gateways = 1 }: AdmissionOptions)
       ...ownKeys(tenant_id, principal),
       keys.charge(tenant_id, turn_id),
       turn_id,
-      1,
+      'all',
     );
     const forgotten = request.idempotency_scope && scripts.sidestageForgetKey(idempotencyKey(request), turn_id);
     // What cannot be given back now ends with its lease and its window.
@@ -180,19 +180,14 @@ export function makeAdmission({ redis, logger, gateways = 1 }: AdmissionOptions)
   };
 }
 
-/** Where turns end: leases end with them, and quota goes back for what no model was asked. */
+/** Where turns end: leases end with them, and quota goes back (refundOf). */
 export function makeAdmissionLedger({ redis, logger }: { redis: Redis; logger: Logger }): AdmissionLedger {
   const scripts = admissionScripts(redis);
   return {
     async ended(turns) {
       const done = await Promise.allSettled(
         turns.map(({ turn_id, tenant_id, principal, refund }) =>
-          scripts.sidestageEndTurn(
-            ...ownKeys(tenant_id, principal),
-            keys.charge(tenant_id, turn_id),
-            turn_id,
-            refund ? 1 : 0,
-          ),
+          scripts.sidestageEndTurn(...ownKeys(tenant_id, principal), keys.charge(tenant_id, turn_id), turn_id, refund),
         ),
       );
       const failed = done.find((result) => result.status === 'rejected');

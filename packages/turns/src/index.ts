@@ -1,10 +1,12 @@
 export * from './admission.js';
+export * from './canceller.js';
 export * from './dispatcher.js';
 export { recoveredSeqBase } from './follower.js';
 export * from './keys.js';
 export * from './model-reports.js';
 export * from './ports.js';
 export * from './producer-queue.js';
+export * from './refund.js';
 export * from './reply-reader.js';
 export * from './reply-writer.js';
 export * from './stored-outcome.js';

@@ -115,10 +115,16 @@ export interface Admission {
   peek(request: Pick<AdmissionRequest, 'tenant_id' | 'principal' | 'limits'>): Promise<LimitState[]>;
 }
 
+/**
+ * How much of what a turn was charged goes back: `all`, `none`, or `bounded`: all, until its hour (or
+ * minute) has been given back in this way as much as the tier grants in it.
+ */
+export type Refund = 'all' | 'bounded' | 'none';
+
 /** The other end of admission, where turns end. Never rejects: leases end by themselves. */
 export interface AdmissionLedger {
-  /** Ends leases; `refund` gives the quota back (cancelled before a model was asked, expired). */
-  ended(turns: (TurnRef & { principal: string; refund: boolean })[]): Promise<void>;
+  /** Ends leases and gives quota back. Doing it again gives nothing back twice. */
+  ended(turns: (TurnRef & { principal: string; refund: Refund })[]): Promise<void>;
   /** Fills leases and the waiting line from Postgres's open turns (after a wipe). */
   rebuild(
     open: { id: string; tenant_id: string; principal: string; state: string; accepted_at: Date; deadline_at: Date }[],

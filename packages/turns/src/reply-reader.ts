@@ -20,7 +20,9 @@ export interface ReplyReaderOptions {
   storedMs?: number;
 }
 
-const pageSize = 1_000;
+/** Events read at once: few at first, as a slow reader is left after some and comes back for the rest; then twice as many each time. */
+const firstPage = 32;
+const largestPage = 1_024;
 
 /**
  * The subscription is confirmed before the stream is read, so an event is in the stream, or comes live, or both; numbers tell them apart.
@@ -59,16 +61,16 @@ export function makeReplyReader(options: ReplyReaderOptions): ReplyReader {
   /** Reads what the buffer has after the follower's last event. Rejects when Redis is not reachable. */
   async function readBuffer(follower: Follower): Promise<'read' | 'lost'> {
     const { generationId } = follower.options;
-    for (;;) {
+    for (let page = firstPage; ; page = Math.min(largestPage, page * 2)) {
       const after = `(${follower.lastSeq}-0`;
       const [entries, seq] = await Promise.all([
-        redis.xrange(keys.replyStream(generationId), after, '+', 'COUNT', pageSize),
+        redis.xrange(keys.replyStream(generationId), after, '+', 'COUNT', page),
         redis.hget(keys.replyState(generationId), 'seq'),
       ]);
       if (seq === null || Number(seq) < follower.lastSeq) return 'lost';
       if (entries.length === 0) return Number(seq) > follower.lastSeq ? 'lost' : 'read';
       if (!follower.catchUp(parseEntries(entries))) return 'lost';
-      if (follower.ended || entries.length < pageSize) return 'read';
+      if (follower.ended || entries.length < page) return 'read';
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Problem, ReplyEventBody } from '@sidestage/contracts';
 import { backoffMs, GroupCommit, isUnavailable, type Logger, type Metrics, sleep, traceIdOf } from '@sidestage/runtime';
 import type { Settlement, SettleResult, TurnRef, TurnRow, TurnRunRepository, TurnSettler } from '@sidestage/store';
-import { type AdmissionLedger, type Dispatcher, type ReplyWriter, storedOutcome } from '@sidestage/turns';
+import { type AdmissionLedger, type Dispatcher, type ReplyWriter, refundOf, storedOutcome } from '@sidestage/turns';
 
 /** While Postgres is away the reply exists only here: longest time it is kept and tried. */
 const commitMs = 60_000;
@@ -97,14 +97,9 @@ export function makeTurnEnder(options: TurnEnderOptions) {
     });
   }
 
-  /** Quota goes back for what spent nothing: expired, or cancelled before it began. */
-  function refunds(turn: TurnRow): boolean {
-    return turn.problem?.code === 'deadline_exceeded' || (turn.outcome === 'cancelled' && turn.started_at === null);
-  }
-
   async function close(turn: TurnRow): Promise<void> {
     await ledger.ended([
-      { tenant_id: turn.tenant_id, turn_id: turn.id, principal: turn.principal, refund: refunds(turn) },
+      { tenant_id: turn.tenant_id, turn_id: turn.id, principal: turn.principal, refund: refundOf(turn) },
     ]);
   }
 

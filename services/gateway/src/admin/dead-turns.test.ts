@@ -49,7 +49,7 @@ async function kill(id: string): Promise<void> {
   );
   const { generation_id = '', principal = '' } = row ?? {};
   await makeReplyWriter({ redis }).append(generation_id, 8, [{ type: 'failed', problem }]);
-  const lease = { tenant_id: stage.tenantId, turn_id: id, principal, refund: false };
+  const lease = { tenant_id: stage.tenantId, turn_id: id, principal, refund: 'none' as const };
   await makeAdmissionLedger({ redis, logger }).ended([lease]);
 }
 

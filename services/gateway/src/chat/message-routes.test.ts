@@ -46,7 +46,7 @@ describe('cancelling', () => {
     expect(late.body.code).toBe('conflict');
   });
 
-  test('a running turn: its writer is fenced off, the waiting request ends with 409, and nothing is given back', async () => {
+  test('a running turn: its writer is fenced off, the waiting request ends with 409, and its quota goes back', async () => {
     const begun = makeGate();
     const gate = makeGate();
     stage.use(async (_turn, say) => {
@@ -67,9 +67,26 @@ describe('cancelling', () => {
     gate.open();
     const view = await stage.gateway.call('GET', path, { token: fan.token });
     expect(view.body).toMatchObject({ status: 'cancelled' });
-    expect(view.headers.get('ratelimit')).toMatch(/^"hour";r=49/);
+    expect(view.headers.get('ratelimit')).toMatch(/^"hour";r=50/);
     const replay = await fetch(`${stage.url}${path}/events`, { headers: { Authorization: `Bearer ${fan.token}` } });
     expect((await collectSse(replay)).map((event) => event.event)).toEqual(['queued', 'started', 'cancelled']);
+  });
+
+  test('running turns again and again gives back what the tier grants a minute, and no more', async () => {
+    stage.use(async () => null);
+    const fan = await stage.fan();
+    const later = { headers: { Prefer: 'respond-async' } };
+    const statuses: number[] = [];
+    for (let n = 0; n < 22; n++) {
+      const { status, body } = await stage.chat(fan, {}, later);
+      statuses.push(status);
+      if (status !== 202) continue;
+      await waitFor(async () =>
+        (await stage.turns()).some(({ id, state }) => id === body.message_id && state === 'running'),
+      );
+      await stage.gateway.call('DELETE', `/api/v1/messages/${body.message_id}`, { token: fan.token });
+    }
+    expect(statuses).toEqual([...Array(20).fill(202), 429, 429]);
   });
 });
 

@@ -69,7 +69,7 @@ export function startScriptedWorker(parts: { redisUrl: string; database: Databas
       problem: null,
     });
     if (!settled.turn) return;
-    await ledger.ended([{ tenant_id: tenantId, turn_id: turnId, principal: turn.principal, refund: false }]);
+    await ledger.ended([{ tenant_id: tenantId, turn_id: turnId, principal: turn.principal, refund: 'none' }]);
     const { terminal } = storedOutcome(settled.turn);
     if (terminal) await say(terminal);
     await runs.markAnnounced([{ tenant_id: tenantId, turn_id: turnId }]);

@@ -9,9 +9,8 @@ import {
 } from '@sidestage/contracts';
 import { type Logger, makeId, toProblemError } from '@sidestage/runtime';
 import type { TurnReadRepository } from '@sidestage/store';
-import { recoveredSeqBase } from '@sidestage/turns';
+import { type Canceller, recoveredSeqBase } from '@sidestage/turns';
 import type { RawData, WebSocket } from 'ws';
-import type { Canceller } from '../chat/cancel.js';
 import { findOwnTurn } from '../chat/message-routes.js';
 import { followPaced, type PacedFollowing } from '../chat/paced-following.js';
 import type { Relay } from '../chat/relay.js';

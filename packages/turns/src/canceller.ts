@@ -1,9 +1,13 @@
 import { ProblemError } from '@sidestage/contracts';
 import type { Logger } from '@sidestage/runtime';
 import type { Settlement, TurnReadRepository, TurnRow, TurnRunRepository, TurnSettler } from '@sidestage/store';
-import type { AdmissionLedger, Dispatcher, ReplyWriter } from '@sidestage/turns';
+import type { AdmissionLedger, Dispatcher, ReplyWriter } from './ports.js';
+import { refundOf } from './refund.js';
 
-/** Ends turns on their fan's word. */
+/**
+ * Ends turns on their fan's word. Once `cancel` has resolved no model is asked for the turn any more: Postgres refuses its worker's writes, and
+ * the sealed buffer what the worker says before it asks. A call under way is given up within a second.
+ */
 export interface Canceller {
   /** The cancelled turn; cancelling again is no error. Throws `conflict` for a turn that ended otherwise. */
   cancel(row: TurnRow): Promise<TurnRow>;
@@ -14,7 +18,7 @@ export function makeCanceller(options: {
   settler: Pick<TurnSettler, 'settle'>;
   runs: Pick<TurnRunRepository, 'markAnnounced'>;
   replyWriter: ReplyWriter;
-  dispatcher: Dispatcher;
+  dispatcher: Pick<Dispatcher, 'offer'>;
   ledger: AdmissionLedger;
   logger: Logger;
 }): Canceller {
@@ -23,8 +27,7 @@ export function makeCanceller(options: {
   /** The last event and the lease. What fails here the sweeper and the lease's end make good. */
   async function announceEnd(row: TurnRow): Promise<void> {
     const ref = { tenant_id: row.tenant_id, turn_id: row.id };
-    // What no worker ever began was never asked of a model.
-    await ledger.ended([{ ...ref, principal: row.principal, refund: row.started_at === null }]);
+    await ledger.ended([{ ...ref, principal: row.principal, refund: refundOf(row) }]);
     try {
       await replyWriter.append(row.generation_id, row.epoch, [{ type: 'cancelled' }]);
       await runs.markAnnounced([ref]);
