@@ -18,8 +18,8 @@ export interface CarrierParts {
   wake: () => Promise<void>;
   /** When anything was last heard on the line that brings this turn, ms (monotonic). */
   heardAt: (turn: LiveTurn) => number;
-  /** A try over HTTP ended. @param works a gateway was reached */
-  onTry: (works: boolean) => void;
+  /** A try over HTTP begins, or was in vain. */
+  onHttp: (how: 'begun' | 'broken') => void;
 }
 
 /** Brings each turn to its end: try after try, on whatever road is best then, with one idempotency key. */
@@ -27,12 +27,13 @@ export class Carrier {
   constructor(private readonly parts: CarrierParts) {}
 
   async carry(turn: LiveTurn): Promise<void> {
-    const { ladder, roads, signal, onTry } = this.parts;
+    const { ladder, roads, signal, onHttp } = this.parts;
     const watch = this.#watchSilence(turn);
     try {
       for (let failures = 0; !turn.isOver && !signal.aborted; ) {
         const kind = ladder.current;
         let waitMs = 0;
+        if (kind !== 'ws') onHttp('begun');
         try {
           const attempt = await roads[kind]?.carry(turn, signal);
           if (turn.isOver) return;
@@ -43,16 +44,15 @@ export class Carrier {
             turn.hold();
             continue;
           }
-          onTry(attempt?.fruitful ?? false);
         } catch (thrown) {
           const error = toSidestageError(thrown);
           if (signal.aborted || turn.isOver) return;
           if (isFinal(error, turn.messageId !== null)) return turn.fail(error);
           watch.lastError = error;
           waitMs = error.retryAfterMs ?? 0;
-          if (kind !== 'ws') onTry(error.problem.status > 0);
         }
         turn.hold();
+        if (kind !== 'ws') onHttp('broken');
         await this.#wait(turn, waitMs, failures);
         failures += 1;
       }

@@ -33,6 +33,8 @@ export class LiveConversation implements Conversation {
   readonly #unwatchNetwork: () => void;
   readonly #onTurn = new Listeners<[Turn]>();
   #wake = new Deferred<void>();
+  /** The socket's session, begun as `new`, has got its conversation from a message it carried. */
+  #bound = false;
   /** Settles when the message sent last has its place. */
   #placed: Promise<unknown> = Promise.resolve();
 
@@ -152,6 +154,7 @@ export class LiveConversation implements Conversation {
   #onAccepted(turn: LiveTurn): void {
     this.#id ??= turn.conversationId;
     this.#turns.name(turn);
+    if (this.#socket?.state === 'open') this.#renewSession();
     if (turn.unwanted) this.#stop(turn);
   }
 
@@ -165,6 +168,15 @@ export class LiveConversation implements Conversation {
     void stopOverHttp(turn, { ...this.parts, signal: this.#closing.signal });
   }
 
+  /** A session begun as `new` would put the next message into a conversation of its own, where ours began by another road meanwhile. */
+  #renewSession(): void {
+    if (this.#id !== null && !this.#bound && this.#socket?.path !== this.#path()) this.#socket?.reopen();
+  }
+
+  #path(): string {
+    return `/ws/${encodeURIComponent(this.#id ?? 'new')}/${encodeURIComponent(this.parts.clientId)}`;
+  }
+
   #onFrame(frame: WsServerFrame): void {
     const road = this.#socketRoad;
     if (!road || frame.type === 'ready' || frame.type === 'pong') return;
@@ -173,6 +185,7 @@ export class LiveConversation implements Conversation {
       return;
     }
     if (frame.type === 'accepted') {
+      if (frame.idempotency_key !== undefined) this.#bound = true;
       if (frame.rate_limit) this.parts.onRateLimit(frame.rate_limit);
       const turn = this.#turns.accepted(frame);
       if (turn) road.attach(turn);
@@ -183,15 +196,19 @@ export class LiveConversation implements Conversation {
   }
 
   #makeSocket(): ReplySocket | null {
-    const { WebSocket, clientId } = this.parts;
+    const { WebSocket } = this.parts;
     if (!this.#ladder.has('ws') || !WebSocket) return null;
     return new ReplySocket({
       ...this.parts,
       WebSocket,
-      path: () => `/ws/${encodeURIComponent(this.#id ?? 'new')}/${encodeURIComponent(clientId)}`,
+      path: () => this.#path(),
       onFrame: (frame) => this.#onFrame(frame),
       onState: (state) => {
-        if (state === 'open') this.#ladder.works('ws');
+        if (state === 'connecting') this.#bound = false;
+        if (state === 'open') {
+          this.#ladder.works('ws');
+          this.#renewSession();
+        }
         this.#socketRoad?.onChange();
         this.#linkState.tell();
       },
@@ -210,6 +227,7 @@ export class LiveConversation implements Conversation {
     const common: HttpRoadParts = {
       http,
       bodyOf: (turn) => this.#bodyOf(turn),
+      onReached: () => this.#linkState.onHttp('reached'),
     };
     return new Carrier({
       ...this.parts,
@@ -227,7 +245,7 @@ export class LiveConversation implements Conversation {
       wake: () => this.#wake.promise,
       heardAt: (turn) =>
         this.#socketRoad?.isAttached(turn) ? Math.max(turn.heardAt, this.#socket?.heardAt ?? 0) : turn.heardAt,
-      onTry: (works) => this.#linkState.onTry(works),
+      onHttp: (how) => this.#linkState.onHttp(how),
     });
   }
 

@@ -25,9 +25,11 @@ export class LinkState {
     return this.ladder.current === 'ws' && this.socket ? this.#ofSocket(this.socket.state) : this.#overHttp;
   }
 
-  /** A try over HTTP ended; @param works a gateway was reached */
-  onTry(works: boolean): void {
-    this.#overHttp = works ? 'open' : 'reconnecting';
+  /** How requests fare: `begun` says nothing new about a line that was used before. */
+  onHttp(how: 'begun' | 'reached' | 'broken'): void {
+    if (how === 'reached') this.#overHttp = 'open';
+    else if (how === 'broken') this.#overHttp = 'reconnecting';
+    else if (this.#overHttp === 'idle') this.#overHttp = 'connecting';
     this.tell();
   }
 

@@ -56,6 +56,7 @@ export class PollRoad implements Road {
   }
 
   #tell(turn: LiveTurn, view: TurnView): void {
+    this.parts.onReached();
     turn.accept(view.message_id, view.conversation_id);
     for (const event of eventsOf(view)) turn.take(event);
   }

@@ -70,7 +70,7 @@ export class SocketRoad implements Road {
 
   /** False where the socket cannot carry it now. */
   cancel(turn: LiveTurn): boolean {
-    if (turn.messageId === null || !this.#attached.has(turn)) return false;
+    if (turn.messageId === null || !this.#errands.has(turn)) return false;
     const { idempotencyKey } = turn;
     return this.parts.socket.send({ type: 'cancel', message_id: turn.messageId, idempotency_key: idempotencyKey });
   }

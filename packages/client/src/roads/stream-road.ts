@@ -15,6 +15,8 @@ export interface HttpRoadParts {
   http: HttpClient;
   /** The body of `POST /api/v1/chat` for a turn, as the conversation stands now. */
   bodyOf: (turn: LiveTurn) => object;
+  /** A gateway has taken the message or tells of it. */
+  onReached: () => void;
 }
 
 export interface StreamRoadParts extends HttpRoadParts {
@@ -28,7 +30,7 @@ export class StreamRoad implements Road {
   constructor(private readonly parts: StreamRoadParts) {}
 
   async carry(turn: LiveTurn, signal: AbortSignal): Promise<Attempt> {
-    const { onBarren, onFruitful } = this.parts;
+    const { onBarren, onFruitful, onReached } = this.parts;
     const attempt: Attempt = { fruitful: false, waitMs: 0 };
     const response = await this.#open(turn, signal);
     const accepted = messageIdIn(response.headers);
@@ -39,6 +41,7 @@ export class StreamRoad implements Road {
         signal,
         silenceMs,
         onAlive: () => {
+          if (!attempt.fruitful) onReached();
           attempt.fruitful = true;
           turn.heardAt = performance.now();
         },

@@ -8,15 +8,20 @@ export type CredentialSource = string | ((refused: string | null) => string | Pr
 export class Credentials {
   #renewing: { refused: string; answer: Promise<string> } | null = null;
 
-  constructor(private readonly source: CredentialSource) {}
+  readonly #source: CredentialSource;
+
+  constructor(source: CredentialSource) {
+    // Private in earnest: a client printed to a log shows no secret.
+    this.#source = source;
+  }
 
   async get(): Promise<string> {
-    return typeof this.source === 'string' ? this.source : this.source(null);
+    return typeof this.#source === 'string' ? this.#source : this.#source(null);
   }
 
   renew(refused: string): Promise<string> {
     if (this.#renewing?.refused === refused) return this.#renewing.answer;
-    const ask = async () => (typeof this.source === 'string' ? this.source : this.source(refused));
+    const ask = async () => (typeof this.#source === 'string' ? this.#source : this.#source(refused));
     const answer = ask().finally(() => {
       if (this.#renewing?.answer === answer) this.#renewing = null;
     });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parseFrame } from './frames.js';
 
 describe('parseFrame', () => {
-  it('passes what the page knows', () => {
+  it('passes what this client knows', () => {
     const delta = { type: 'delta', text: 'a', seq: 1, message_id: 'm', conversation_id: 'c' };
     expect(parseFrame(JSON.stringify(delta))).toEqual(delta);
     expect(parseFrame('{"type":"pong"}')).toEqual({ type: 'pong' });

@@ -4,8 +4,8 @@ import { isRecord } from './problem.js';
 const numbered = new Set(['queued', 'started', 'delta', 'citation', 'reset', 'completed', 'failed', 'cancelled']);
 
 /**
- * A frame of the socket or the data of an SSE event, or null for anything the page does not know: a newer server may say more than this
- * page understands.
+ * A frame of the socket or the data of an SSE event, or null for anything this client does not know: a newer server may say more than this
+ * client understands.
  */
 export function parseFrame(data: string): WsServerFrame | null {
   let value: unknown;

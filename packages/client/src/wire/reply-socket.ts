@@ -46,6 +46,8 @@ export class ReplySocket {
   #failures = 0;
   /** When anything last came, ms (monotonic). */
   heardAt = 0;
+  /** Of the socket that is open or on its way. */
+  path = '';
   #proven = false;
   #url = '';
   #credential = '';
@@ -77,6 +79,14 @@ export class ReplySocket {
     if (this.#socket) this.#lost(this.#socket);
   }
 
+  /** The path has become another: begins anew, without a wait and without blame. */
+  reopen(): void {
+    const socket = this.#release();
+    if (!socket) return;
+    socket.close(1000);
+    void this.#connect();
+  }
+
   /** A platform does not say why a handshake was refused: it may have been the credential. The next try asks for another. */
   suspectCredential(): void {
     this.#refused = this.#credential;
@@ -90,7 +100,7 @@ export class ReplySocket {
   }
 
   async #connect(): Promise<void> {
-    const { WebSocket, gateways, credentials, path } = this.parts;
+    const { WebSocket, gateways, credentials } = this.parts;
     clearTimeout(this.#retry);
     this.#become('connecting');
     try {
@@ -102,9 +112,10 @@ export class ReplySocket {
     if (this.#state !== 'connecting') return;
     this.#refused = null;
     this.#url = gateways.current;
+    this.path = this.parts.path();
     let socket: PlatformSocket;
     try {
-      const address = `${this.#url.replace(/^http/, 'ws')}${path()}`;
+      const address = `${this.#url.replace(/^http/, 'ws')}${this.path}`;
       socket = new WebSocket(address, ['sidestage', `bearer.${this.#credential}`]);
     } catch {
       // A page's policy, or a credential that no header can carry.
