@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ProblemError } from '@sidestage/contracts';
 import { collectSse, openSocket, readSse, waitFor } from '@sidestage/testkit';
@@ -63,45 +63,88 @@ describe('a failed turn', () => {
 });
 
 describe('a reader that does not read', () => {
-  const big = 'x'.repeat(60_000);
+  const big = 'x'.repeat(6_000);
   async function flood(say: (...events: { type: 'delta'; text: string }[]) => Promise<void>): Promise<void> {
-    for (let n = 0; n < 400; n++) await say({ type: 'delta', text: big });
+    for (let n = 0; n < 1_000; n++) await say({ type: 'delta', text: big });
   }
 
-  test('of a stream is cut while the reply goes on, and resumes where it was', async () => {
-    stage = await makeChatStage();
-    const [flooded, gate] = [makeGate(), makeGate()];
-    stage.use(async (_turn, say) => {
-      await flood(say);
-      flooded.open();
-      await gate.opened;
-      return 'long';
-    });
-    const fan = await stage.fan();
+  const threads = async () =>
+    /^ai_chat_active_threads\S* (\d+)/m.exec(String((await stage.gateway.call('GET', '/metrics')).body))?.[1];
+
+  /** A streamed reply whose reader stops at once, and everything it got when it reads again. */
+  async function stalledStream(token: string): Promise<{ socket: Socket; got: () => string }> {
     const { hostname, port } = new URL(stage.url);
     const body = JSON.stringify({ creator_id: 'ada', message: 'hello' });
     const socket = connect({ host: hostname, port: Number(port) });
-    socket.on('error', () => undefined);
+    const parts: Buffer[] = [];
+    socket.on('error', () => undefined).on('data', (part: Buffer) => parts.push(part));
     socket.write(
-      `POST /api/v1/chat HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${fan.token}\r\nContent-Type: application/json\r\nAccept: text/event-stream\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `POST /api/v1/chat HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nAccept: text/event-stream\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
-    const active = async () =>
-      /^ai_chat_active_threads\S* (\d+)/m.exec(String((await stage.gateway.call('GET', '/metrics')).body))?.[1];
-    await waitFor(async () => (await active()) === '1');
+    await waitFor(async () => (await threads()) === '1', { what: 'the stream to be followed' });
     socket.pause();
-    await waitFor(async () => (await active()) === '0', { timeoutMs: 20_000, what: 'the reader to be cut' });
-    socket.destroy();
-    // The reader may be cut in the middle of the flood.
+    return { socket, got: () => Buffer.concat(parts).toString() };
+  }
+  const numbers = (text: string) => [...text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
+
+  test('of a stream is not followed while the reply goes on, and has all of it, in order, when it reads again', async () => {
+    stage = await makeChatStage();
+    const flooded = makeGate();
+    stage.use(async (_turn, say) => {
+      await flood(say);
+      flooded.open();
+      return 'long';
+    });
+    const { token } = await stage.fan();
+    const { socket, got } = await stalledStream(token);
+    await waitFor(async () => (await threads()) === '0', { timeoutMs: 20_000, what: 'the reader to be left' });
     await flooded.opened;
-    gate.open();
+    socket.resume();
+    await waitFor(() => got().includes('event: completed'), { timeoutMs: 20_000, what: 'the whole reply' });
+    expect(numbers(got())).toEqual(Array.from({ length: 1_003 }, (_, index) => index + 1));
+    socket.destroy();
+  });
+
+  test('of a stream, which left, resumes where it was', async () => {
+    stage = await makeChatStage();
+    stage.use(async (_turn, say) => {
+      await flood(say);
+      return 'long';
+    });
+    const fan = await stage.fan();
+    const { socket } = await stalledStream(fan.token);
+    await waitFor(async () => (await threads()) === '0', { timeoutMs: 20_000, what: 'the reader to be left' });
+    socket.destroy();
     const [turn] = await stage.turns();
     const rest = await fetch(`${stage.url}/api/v1/messages/${turn?.id}/events`, {
-      headers: { Authorization: `Bearer ${fan.token}`, 'Last-Event-ID': '400' },
+      headers: { Authorization: `Bearer ${fan.token}`, 'Last-Event-ID': '1000' },
     });
     expect((await collectSse(rest)).map(({ event }) => event)).toEqual(['delta', 'delta', 'completed']);
   });
 
-  test('of a socket is closed with 1013 and resumes', async () => {
+  test('of a socket has all of it, in order, when it reads again in time', async () => {
+    stage = await makeChatStage();
+    const flooded = makeGate();
+    stage.use(async (_turn, say) => {
+      await flood(say);
+      flooded.open();
+      return 'long';
+    });
+    const { token } = await stage.fan();
+    const socket = await openSocket(`${stage.url}/ws/new/slow`, { token });
+    socket.send({ type: 'message', message: 'hello', creator_id: 'ada' });
+    await socket.next('accepted');
+    socket.raw.pause();
+    await waitFor(async () => (await threads()) === '0', { timeoutMs: 20_000, what: 'the reader to be left' });
+    await flooded.opened;
+    socket.raw.resume();
+    await socket.next('completed', 20_000);
+    const numbered = socket.messages.flatMap(({ seq }) => (seq === undefined ? [] : [seq]));
+    expect(numbered).toEqual(Array.from({ length: 1_003 }, (_, index) => index + 1));
+    await socket.close();
+  });
+
+  test('of a socket that takes nothing for ten seconds is closed with 1013 and resumes', async () => {
     stage = await makeChatStage();
     stage.use(async (_turn, say) => {
       await flood(say);
@@ -123,9 +166,9 @@ describe('a reader that does not read', () => {
     await socket.waitClosed();
     const accepted = socket.messages.find(({ type }) => type === 'accepted');
     const back = await openSocket(`${stage.url}/ws/${accepted?.conversation_id}/slow`, { token });
-    back.send({ type: 'resume', message_id: accepted?.message_id, last_seq: 400 });
+    back.send({ type: 'resume', message_id: accepted?.message_id, last_seq: 1_000 });
     await back.next('completed');
-    expect(back.messages.map(({ seq }) => seq)).toEqual([undefined, 401, 402, 403]);
+    expect(back.messages.map(({ seq }) => seq)).toEqual([undefined, 1_001, 1_002, 1_003]);
     await back.close();
   });
 });
@@ -173,7 +216,7 @@ describe('a gateway that is unready', () => {
       await gate.opened;
       return 'kept';
     });
-    const key = await stage.key('premium');
+    const key = await stage.key('enterprise');
     const later = { headers: { Prefer: 'respond-async' } };
     const stream = await stage.stream(key, {});
     const stopping = stage.stopFirst();
@@ -182,10 +225,13 @@ describe('a gateway that is unready', () => {
     const taken = await stage.chat(key, {}, later);
     expect([taken.status, taken.headers.get('connection')]).toEqual([202, 'close']);
     const socket = await openSocket(`${stage.url}/ws/new/phone`, { token: key.token });
-    const refused = await waitFor(async () => {
-      const answer = await stage.chat(key, {}, later);
-      return answer.status === 202 ? null : answer;
-    });
+    const refused = await waitFor(
+      async () => {
+        const answer = await stage.chat(key, {}, later);
+        return answer.status === 202 ? null : answer;
+      },
+      { everyMs: 100 },
+    );
     expect(refused.status).toBe(503);
     expect(refused.body).toMatchObject({ code: 'unavailable' });
     expect(refused.headers.get('retry-after')).toBe('1');
