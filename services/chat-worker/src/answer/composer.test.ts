@@ -19,7 +19,12 @@ function cite(source: Pick<RetrievedPassage, 'kind' | 'source_url' | 'start_seco
     segments: [],
   };
   const composer = new Composer({
-    stream: { say: (event) => said.push(event), end: async () => true, close: () => undefined },
+    stream: {
+      say: (event) => said.push(event),
+      confirm: async () => undefined,
+      end: async () => true,
+      close: () => undefined,
+    },
     passages: [passage],
     sources: 1,
     publicWebUrl: 'http://localhost:3000',

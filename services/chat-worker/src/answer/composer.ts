@@ -45,12 +45,13 @@ export class Composer implements ReplyListener {
     return this.options.trace;
   }
 
-  begin(model: ChatModel): void {
+  async begin(model: ChatModel): Promise<void> {
     this.#model = model;
     if (this.#tries > 0) this.#attempt += 1;
     this.#tries += 1;
     this.#void();
     this.#sayStarted();
+    await this.options.stream.confirm();
   }
 
   piece(piece: { type: 'text'; text: string } | { type: 'citation'; passageIndex: number; quote: string }): void {

@@ -29,7 +29,7 @@ describe('a run’s words on their way', () => {
     await server.stop();
   });
 
-  function begin(epoch = 1, generationId = makeId()) {
+  function begin(epoch = 1, generationId = makeId(), stillOurs = async () => true) {
     const events: ReplyEvent[] = [];
     let refused = 0;
     reader.follow({
@@ -44,6 +44,7 @@ describe('a run’s words on their way', () => {
       onRefused: () => {
         refused += 1;
       },
+      stillOurs,
     });
     const say = (text: string) => stream.say({ type: 'delta', text });
     return { stream, say, events, generationId, refused: () => refused };
@@ -108,5 +109,53 @@ describe('a run’s words on their way', () => {
     expect(await old.stream.end(cancelled)).toBe(false);
     expect(old.refused()).toBe(1);
     next.stream.close();
+  });
+
+  describe('before a model is asked', () => {
+    const started: ReplyEventBody = { type: 'started', attempt: 1, model: 'test/test' };
+    const askedPostgres = (ours: boolean | Error) => {
+      let asked = 0;
+      const stillOurs = async () => {
+        asked += 1;
+        if (ours instanceof Error) throw ours;
+        return ours;
+      };
+      return { stillOurs, asked: () => asked };
+    };
+
+    test('what was said is in the buffer, and Postgres is left alone', async () => {
+      const { stillOurs, asked } = askedPostgres(true);
+      const { stream, generationId, refused } = begin(1, makeId(), stillOurs);
+      stream.say(started);
+      await stream.confirm();
+      expect(await redis.xlen(keys.replyStream(generationId))).toBe(2);
+      expect([refused(), asked()]).toEqual([0, 0]);
+      stream.close();
+    });
+
+    test('a sealed buffer has refused', async () => {
+      const { stillOurs, asked } = askedPostgres(true);
+      const { stream, generationId, refused } = begin(1, makeId(), stillOurs);
+      await makeReplyWriter({ redis }).append(generationId, 2, [cancelled]);
+      stream.say(started);
+      await stream.confirm();
+      expect([refused(), asked()]).toEqual([1, 0]);
+    });
+
+    test.each([
+      ['says that the turn is another’s', false, 1],
+      ['says that it is ours', true, 0],
+      ['does not answer either', new Error('away'), 0],
+    ] as const)('a frozen Redis is not waited for: Postgres is asked, which %s', async (_, ours, refusals) => {
+      const { stillOurs, asked } = askedPostgres(ours);
+      const { stream, refused } = begin(1, makeId(), stillOurs);
+      server.freeze();
+      stream.say(started);
+      await stream.confirm();
+      expect([refused(), asked()]).toEqual([refusals, 1]);
+      server.resume();
+      stream.close();
+      await waitFor(async () => (await redis.ping().catch(() => '')) === 'PONG');
+    });
   });
 });

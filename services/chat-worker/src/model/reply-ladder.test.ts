@@ -40,7 +40,7 @@ function makeListener() {
   let text = '';
   const listener: ReplyListener = {
     trace: { turn_id: 't', request_id: null },
-    begin: () => {
+    begin: async () => {
       text = '';
     },
     piece: (piece) => {

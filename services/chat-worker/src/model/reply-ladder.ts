@@ -11,11 +11,11 @@ import { type Breaker, BreakerOpenError, backoffMs, type Logger, sleep } from '@
 import type { ProviderQuota } from './provider-quota.js';
 import { RetryBudget } from './retry-budget.js';
 
-/** Takes what a model says. `begin` comes before each try and voids what an earlier try said. */
+/** Takes what a model says. `begin` comes before each try, voids what an earlier try said, and is awaited: it may stop the run. */
 export interface ReplyListener {
   /** For the log. */
   readonly trace: { turn_id: string; request_id: string | null };
-  begin(model: ChatModel): void;
+  begin(model: ChatModel): Promise<void>;
   piece(piece: Exclude<ModelPiece, { type: 'finish' }>): void;
 }
 
@@ -55,7 +55,8 @@ export function makeReplyLadder({ ladder, breakers, quota, logger }: ReplyLadder
   const budgets = new Map(ladder.map(({ provider }) => [provider, new RetryBudget()]));
 
   async function stream(model: ChatModel, request: ModelRequest, listener: ReplyListener, signal: AbortSignal) {
-    listener.begin(model);
+    await listener.begin(model);
+    signal.throwIfAborted();
     budgets.get(model.provider)?.called();
     for await (const piece of model.stream(request, signal)) {
       signal.throwIfAborted();

@@ -27,6 +27,12 @@ const unavailableMs = 1_000;
 const parkMs = 60_000;
 const failureBackoffMs = { first: 500, max: 10_000 };
 
+interface Claim {
+  turn: ClaimedTurn;
+  /** Before Postgres was asked, ms (monotonic): a deadline counted from here is never later than Postgres's own. */
+  claimedAt: number;
+}
+
 export interface TurnRunnerOptions {
   repository: TurnRunRepository;
   answer: Answerer;
@@ -49,10 +55,11 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
     const together = await gate.enter(false);
     try {
       if (job.signal.aborted) return { kind: 'returned' };
-      const turn = await claim(ref);
-      if (!turn) return { kind: 'finished' };
+      const claimed = await claim(ref);
+      if (!claimed) return { kind: 'finished' };
+      const { turn } = claimed;
       if (turn.wait_ms > 0) return { kind: 'delayed', delayMs: turn.wait_ms };
-      if (turn.crashes < aloneFrom || turn.crashes >= deadAfter) return await runClaimed(turn, job);
+      if (turn.crashes < aloneFrom || turn.crashes >= deadAfter) return await runClaimed(claimed, job);
       // It waits unclaimed for its turn alone: a neighbour's death meanwhile is not counted against it.
       await park(turn, { failed: false, delayMs: 0 });
     } finally {
@@ -61,21 +68,26 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
     const alone = await gate.enter(true);
     try {
       if (job.signal.aborted) return { kind: 'returned' };
-      const turn = await claim(ref);
-      if (!turn) return { kind: 'finished' };
+      const claimed = await claim(ref);
+      if (!claimed) return { kind: 'finished' };
+      const { turn } = claimed;
+      if (turn.wait_ms > 0) return { kind: 'delayed', delayMs: turn.wait_ms };
       logger.warn({ turn_id: turn.id, crashes: turn.crashes }, 'runs alone: workers died while it ran');
-      return await runClaimed(turn, job);
+      return await runClaimed(claimed, job);
     } finally {
       alone();
     }
   }
 
-  function claim(ref: TurnRef): Promise<ClaimedTurn | null> {
-    return withRetry(() => repository.claim(ref));
+  function claim(ref: TurnRef): Promise<Claim | null> {
+    return withRetry(async () => {
+      const claimedAt = performance.now();
+      const turn = await repository.claim(ref);
+      return turn && { turn, claimedAt };
+    });
   }
 
-  async function runClaimed(turn: ClaimedTurn, job: Run): Promise<RunOutcome> {
-    const claimedAt = performance.now();
+  async function runClaimed({ turn, claimedAt }: Claim, job: Run): Promise<RunOutcome> {
     const waitedMs = (turn.heartbeat_at ?? turn.accepted_at).getTime() - turn.accepted_at.getTime();
     const sinceAccepted = () => Math.round(waitedMs + performance.now() - claimedAt);
     void waitingLine.leave([turn.id]);
@@ -97,9 +109,11 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
       generationId: turn.generation_id,
       epoch: turn.epoch,
       onRefused: () => job.abort('lost'),
+      stillOurs: async () =>
+        (await repository.heartbeat([{ tenant_id: turn.tenant_id, turn_id: turn.id, epoch: turn.epoch }])).has(turn.id),
     });
     const leftMs = turn.deadline_at.getTime() - turn.accepted_at.getTime() - waitedMs;
-    const deadline = setTimeout(() => job.abort('deadline'), leftMs);
+    const deadline = setTimeout(() => job.abort('deadline'), leftMs - (performance.now() - claimedAt));
     job.turn = turn;
     try {
       if (turn.epoch > 1) stream.say({ type: 'reset', attempt: turn.epoch });
