@@ -1,11 +1,31 @@
 import { join } from 'node:path';
 import { playCampaign } from './campaign.js';
 import { readOptions, UsageError } from './options.js';
+import { proveMechanisms, runControl } from './proofs/take-out.js';
 import { findFaults, showOutcome, writeReport } from './report.js';
 
 const folder = join(process.env.SIDESTAGE_DATA_DIR ?? '.sidestage', 'bench');
 
+async function prove(names: readonly string[]): Promise<void> {
+  const proven = await proveMechanisms(names);
+  console.log(proven ? '\n  without each of them a test is red' : '\n  a mechanism has no test that needs it');
+  if (!proven) process.exitCode = 1;
+}
+
+async function control(args: readonly string[]): Promise<void> {
+  const failed = await runControl(args);
+  console.log(
+    failed
+      ? '\n  without the mechanisms the campaign fails, as it has to'
+      : '\n  THE CAMPAIGN DID NOT FAIL: it proves nothing',
+  );
+  if (!failed) process.exitCode = 1;
+}
+
 async function main(): Promise<void> {
+  const [command, ...rest] = process.argv.slice(2);
+  if (command === 'proofs') return prove(rest);
+  if (command === 'control') return control(rest);
   const options = readOptions(process.argv.slice(2));
   if (typeof options === 'string') {
     console.log(options);

@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { waitFor } from '@sidestage/testkit';
 import { Redis } from 'ioredis';
 import type { Fault, Scene } from './fault.js';
 
-/** Waits until what was interrupted is under way again: something asked before the fault has been answered since. */
+/** Until what was open when the fault struck has ended, or so long that the ledger will call it late. Milliseconds. */
+const settleMs = 60_000;
+
 export async function settle({ crowd }: Scene): Promise<void> {
   const waited = crowd.turns.filter((turn) => turn.endedAt === null);
-  await waitFor(() => waited.every((turn) => turn.endedAt !== null), {
-    timeoutMs: 90_000,
-    everyMs: 50,
-    what: 'what was open when the fault struck to be answered',
-  });
+  const until = performance.now() + settleMs;
+  while (performance.now() < until && waited.some((turn) => turn.endedAt === null)) await sleep(50);
 }
 
 async function asked<T>(scene: Scene, use: (redis: Redis) => Promise<T>): Promise<T> {
