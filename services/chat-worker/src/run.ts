@@ -57,7 +57,10 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
 
   const redis = makeRedis(config.redisUrl, 'request', logger);
   lifecycle.onClose('redis', () => closeRedis(redis));
-  await checkEvictionPolicy(redis);
+  await checkEvictionPolicy(redis).catch(async (error: unknown) => {
+    await lifecycle.close();
+    throw error;
+  });
   const database = makeDatabase({
     url: config.databaseUrl,
     max: config.poolMax,

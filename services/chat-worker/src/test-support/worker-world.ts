@@ -177,6 +177,7 @@ export async function makeWorkerWorld(options: { appendonly?: boolean } = {}) {
         port,
         /** It holds its connections and does nothing any more. */
         freeze: () => child.kill('SIGSTOP'),
+        resume: () => child.kill('SIGCONT'),
         kill: async (signal: NodeJS.Signals) => {
           child.kill(signal);
           await exited;
