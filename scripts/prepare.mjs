@@ -141,8 +141,8 @@ export async function build() {
     .filter((file) => /\.(ts|tsx|json)$/.test(file));
   const mains = ['gateway', 'chat-worker', 'retrieval', 'launcher'].map((name) => `services/${name}/dist/main.js`);
   await buildPart('build', 'compile services', [...settings, ...sources], mains, ['exec', 'tsc', '-b']);
-  const contracts = [...filesBelow(join(root, 'packages', 'contracts', 'src'))];
-  const pages = [...settings, ...contracts, ...filesBelow(web)];
+  const shared = ['contracts', 'client'].flatMap((name) => [...filesBelow(join(root, 'packages', name, 'src'))]);
+  const pages = [...settings, ...shared, ...filesBelow(web)];
   await buildPart(
     'web',
     'build the page',

@@ -14,7 +14,7 @@ import { TurnRegister } from './turn-register.js';
 import type { Conversation, ConversationOptions, Link, SendOptions, TransportKind, Turn } from './types.js';
 import { Deferred } from './wire/deferred.js';
 import { Listeners } from './wire/listeners.js';
-import { cancelledTurn, closedHere, SidestageError, tooLarge } from './wire/problem.js';
+import { cancelledTurn, closedHere, problemOf, SidestageError, tooLarge } from './wire/problem.js';
 import { ReplySocket } from './wire/reply-socket.js';
 
 /** Of 64 KiB that a chat body and a ws frame may have; a socket would be closed over more, each time anew. */
@@ -217,8 +217,21 @@ export class LiveConversation implements Conversation {
         if (this.#ladder.current === 'ws') this.#socket?.suspectCredential();
         this.#socketRoad?.onChange();
         this.#linkState.tell();
+        if (this.#ladder.current !== 'ws') void this.#probe();
       },
     });
+  }
+
+  /** With no turn on the way nobody would learn whether only sockets do not get through, or nothing does. */
+  async #probe(): Promise<void> {
+    const { signal } = this.#closing;
+    try {
+      const response = await this.parts.http.call('GET', '/api/v1/creators?limit=1', { signal });
+      await response.body?.cancel();
+      this.#linkState.onHttp('reached');
+    } catch (error) {
+      this.#linkState.onHttp(problemOf(error).status > 0 ? 'reached' : 'broken');
+    }
   }
 
   #makeCarrier(): Carrier {

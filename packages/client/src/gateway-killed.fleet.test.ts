@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ClientEvent } from '@sidestage/contracts';
 import { makeLogger } from '@sidestage/runtime';
@@ -76,4 +80,26 @@ describe('a gateway killed in the middle of replies', () => {
     },
     60_000,
   );
+});
+
+describe('the README', () => {
+  const folder = join(import.meta.dirname, '..');
+
+  test('shows lines that run as they stand', async () => {
+    fleet.model?.behave({ reply });
+    const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(folder, 'README.md'), 'utf8')) ?? [];
+    expect(code.trimEnd().split('\n').length).toBeLessThanOrEqual(20);
+    // Inside the package, where its own name leads to what was built.
+    const place = mkdtempSync(join(folder, 'dist', 'readme-'));
+    try {
+      const file = join(place, 'example.mjs');
+      writeFileSync(file, code);
+      const env = { ...process.env, NODE_OPTIONS: '', SIDESTAGE_URL: fleet.gateways[1]?.url, SIDESTAGE_KEY: key };
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, 'ada', 'Who?'], { env });
+      expect(stdout.trim()).toBe(reply);
+      expect(stderr).toContain('[open, ws]');
+    } finally {
+      rmSync(place, { recursive: true, force: true });
+    }
+  }, 60_000);
 });

@@ -14,5 +14,5 @@ export type {
 } from './types.js';
 export type { Backoff } from './wire/backoff.js';
 export type { CredentialSource } from './wire/credentials.js';
-export { isRecord, SidestageError, toProblem, unreachable } from './wire/problem.js';
+export { isRecord, problemOf, SidestageError, toProblem, unreachable } from './wire/problem.js';
 export { parseRateLimit } from './wire/rate-limits.js';

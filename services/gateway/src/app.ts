@@ -16,6 +16,7 @@ const exposedHeaders = [
   'X-Request-ID',
   'X-Process-Time',
   'Location',
+  'Content-Location',
   'Idempotency-Key',
   'Idempotency-Replayed',
 ];

@@ -70,3 +70,8 @@ function codeOf(status: number): string {
 export function toSidestageError(error: unknown): SidestageError {
   return error instanceof SidestageError ? error : new SidestageError(unreachable, { cause: error });
 }
+
+/** The problem behind whatever was thrown. */
+export function problemOf(error: unknown): Problem {
+  return toSidestageError(error).problem;
+}

@@ -6,6 +6,7 @@ import './styles/home.css';
 import './styles/chat.css';
 import './styles/source.css';
 import './styles/dialog.css';
+import { makeSidestage, SidestageError } from '@sidestage/client';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -13,7 +14,6 @@ import { Router } from 'wouter';
 import { App } from './App.js';
 import { loadConfig } from './api/config.js';
 import { Gateway } from './api/gateway.js';
-import { ProblemError } from './api/problem.js';
 import { QuotaStore } from './api/quotaStore.js';
 import { makeExclusively, SessionStore } from './api/session.js';
 import { AppContext } from './appContext.js';
@@ -38,12 +38,20 @@ const queries = new QueryClient({
       staleTime: 60_000,
       // A refusal will not change by asking again; a network or a server in trouble may.
       retry: (failures, error) =>
-        failures < 3 && error instanceof ProblemError && (error.problem.status === 0 || error.problem.status >= 500),
+        failures < 3 && error instanceof SidestageError && (error.problem.status === 0 || error.problem.status >= 500),
     },
   },
 });
-const gateway = new Gateway(config.gatewayUrl, session, new QuotaStore(sessionStorage));
-const conversations = new ConversationRegistry(gateway, () => {
+const quotas = new QuotaStore(sessionStorage);
+const gateway = new Gateway(config.gatewayUrl, session, quotas);
+const sidestage = makeSidestage({
+  url: config.gatewayUrl,
+  credential: (refused) => (refused === null ? session.token() : session.refresh(refused)),
+  // What a fan has written waits for as long as the page is open.
+  giveUpMs: Number.POSITIVE_INFINITY,
+  onRateLimit: (limits) => quotas.tell(limits),
+});
+const conversations = new ConversationRegistry(gateway, sidestage, () => {
   void queries.invalidateQueries({ queryKey: ['conversations'] });
 });
 

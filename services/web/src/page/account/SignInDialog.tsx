@@ -1,5 +1,5 @@
+import { problemOf } from '@sidestage/client';
 import { type FormEvent, useState } from 'react';
-import { problemOf } from '../api/problem.js';
 import { isGuest } from '../api/session.js';
 import { useApp, useSession } from '../appContext.js';
 import { accountWordsFor } from '../model/words.js';

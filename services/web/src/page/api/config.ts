@@ -1,4 +1,4 @@
-import { isRecord } from './problem.js';
+import { isRecord } from '@sidestage/client';
 
 export interface PageConfig {
   /** The gateway's public address, without a slash at the end. */

@@ -1,14 +1,6 @@
-import type {
-  ConversationView,
-  CreatorView,
-  HistoryMessage,
-  Page,
-  Segment,
-  SourceView,
-  TurnView,
-} from '@sidestage/contracts';
-import { parseRateLimit } from '../model/quota.js';
-import { isRecord, ProblemError, toProblem, unreachable } from './problem.js';
+import { isRecord, parseRateLimit, SidestageError, toProblem, unreachable } from '@sidestage/client';
+import type { ConversationView, CreatorView, HistoryMessage, Page, Segment, SourceView } from '@sidestage/contracts';
+
 import type { QuotaStore } from './quotaStore.js';
 import type { SessionStore } from './session.js';
 
@@ -25,7 +17,7 @@ interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** The gateway's routes this page uses. Refusals are thrown as ProblemError. */
+/** The gateway's routes this page uses. Refusals are thrown as SidestageError. */
 export class Gateway {
   constructor(
     readonly url: string,
@@ -42,7 +34,7 @@ export class Gateway {
       if (response.ok) return response;
       const body: unknown = await response.json().catch(() => null);
       const problem = toProblem(body, response.status, response.headers.get('Retry-After'));
-      if (response.status !== 401 || attempt > 0 || token === null) throw new ProblemError(problem);
+      if (response.status !== 401 || attempt > 0 || token === null) throw new SidestageError(problem);
       token = await this.session.refresh(token);
     }
   }
@@ -69,22 +61,14 @@ export class Gateway {
       return response;
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new ProblemError(unreachable);
+      throw new SidestageError(unreachable);
     }
   }
 
   async #read(path: string, credential: 'always' | 'if-any', signal?: AbortSignal): Promise<unknown> {
     const answer: unknown = await (await this.call('GET', path, { credential, signal })).json().catch(() => null);
-    if (!isRecord(answer)) throw new ProblemError(toProblem(null, 502));
+    if (!isRecord(answer)) throw new SidestageError(toProblem(null, 502));
     return answer;
-  }
-
-  /** Whether the gateway can be reached at all. */
-  answers(): Promise<boolean> {
-    return this.call('GET', '/api/v1/creators?limit=1', { credential: 'if-any' }).then(
-      () => true,
-      () => false,
-    );
   }
 
   async creators(signal?: AbortSignal): Promise<CreatorView[]> {
@@ -119,14 +103,6 @@ export class Gateway {
   async deleteAccount(): Promise<void> {
     await this.call('DELETE', '/api/v1/me');
     this.session.drop();
-  }
-
-  async turn(messageId: string): Promise<TurnView> {
-    return (await this.#read(`/api/v1/messages/${encodeURIComponent(messageId)}`, 'always')) as TurnView;
-  }
-
-  async cancel(messageId: string): Promise<void> {
-    await this.call('DELETE', `/api/v1/messages/${encodeURIComponent(messageId)}`);
   }
 
   async rate(messageId: string, rating: 'up' | 'down'): Promise<void> {

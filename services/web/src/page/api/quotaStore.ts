@@ -1,6 +1,6 @@
+import { isRecord } from '@sidestage/client';
 import type { LimitState } from '@sidestage/contracts';
 import type { Quota } from '../model/quota.js';
-import { isRecord } from './problem.js';
 
 const storageKey = 'sidestage.quotas';
 

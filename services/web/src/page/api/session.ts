@@ -1,5 +1,5 @@
+import { isRecord, SidestageError, toProblem, unreachable } from '@sidestage/client';
 import type { SessionView, UserView } from '@sidestage/contracts';
-import { isRecord, ProblemError, toProblem, unreachable } from './problem.js';
 
 /** Who is here, as kept in the browser. */
 export interface Session {
@@ -100,7 +100,7 @@ export class SessionStore {
     try {
       return this.#keep(await this.#post('refresh', { refresh_token: session.refreshToken })).accessToken;
     } catch (error) {
-      if (error instanceof ProblemError && error.problem.status === 401) {
+      if (error instanceof SidestageError && error.problem.status === 401) {
         this.#forget();
         this.ended = true;
         this.#tell();
@@ -144,10 +144,10 @@ export class SessionStore {
         body: JSON.stringify(body),
       });
     } catch {
-      throw new ProblemError(unreachable);
+      throw new SidestageError(unreachable);
     }
     const answer: unknown = response.status === 204 ? null : await response.json().catch(() => null);
-    if (!response.ok) throw new ProblemError(toProblem(answer, response.status, response.headers.get('Retry-After')));
+    if (!response.ok) throw new SidestageError(toProblem(answer, response.status, response.headers.get('Retry-After')));
     return answer;
   }
 
@@ -210,7 +210,7 @@ function isSession(value: unknown): value is Session {
 
 function sessionOf(answer: unknown, nowMs: number): Session {
   if (!isRecord(answer) || typeof answer.access_token !== 'string' || !isRecord(answer.user)) {
-    throw new ProblemError(unreachable);
+    throw new SidestageError(unreachable);
   }
   const view = answer as unknown as SessionView;
   return {

@@ -1,7 +1,7 @@
+import { problemOf } from '@sidestage/client';
 import type { CreatorView } from '@sidestage/contracts';
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useLocation } from 'wouter';
-import { problemOf } from '../api/problem.js';
 import { useApp, useSession } from '../appContext.js';
 import { useCreator, useTitle } from '../hooks.js';
 import { SourceView } from '../source/SourceView.js';

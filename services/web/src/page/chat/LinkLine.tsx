@@ -16,10 +16,11 @@ export function LinkLine({ state }: { state: ConversationState }) {
   );
 }
 
-function linkWords({ link, online, detour }: ConversationState): string | null {
+function linkWords({ link, online }: ConversationState): string | null {
   // A gateway on this very machine answers without a network.
-  if (link === 'open' || detour) return null;
+  if (link === 'open') return null;
   if (!online) return 'You are offline. What you write is sent once you are back.';
-  if (link !== 'idle') return 'Reconnecting. What you write is sent as soon as the line is back.';
+  if (link === 'connecting' || link === 'reconnecting')
+    return 'Reconnecting. What you write is sent as soon as the line is back.';
   return null;
 }

@@ -1,6 +1,6 @@
+import { problemOf } from '@sidestage/client';
 import type { Problem } from '@sidestage/contracts';
 import type { Gateway } from '../api/gateway.js';
-import { problemOf } from '../api/problem.js';
 import { mergeHistory, turnsOfHistory } from '../model/turn.js';
 import type { ConversationStore } from './conversationStore.js';
 

@@ -1,5 +1,5 @@
+import type { Link } from '@sidestage/client';
 import type { Problem } from '@sidestage/contracts';
-import type { SocketState } from '../api/socket.js';
 import type { Turn } from '../model/turn.js';
 
 export interface Limited {
@@ -11,10 +11,8 @@ export interface ConversationState {
   /** null until the first message is accepted. */
   id: string | null;
   turns: Turn[];
-  link: SocketState;
+  link: Link;
   online: boolean;
-  /** Sockets do not get through but the gateway answers: replies come over SSE. */
-  detour: boolean;
   history: 'none' | 'loading' | 'ready' | 'failed';
   historyProblem: Problem | null;
   older: 'none' | 'more' | 'loading';
@@ -39,7 +37,6 @@ export class ConversationStore {
       turns: [],
       link: 'idle',
       online,
-      detour: false,
       history: id === null ? 'none' : 'loading',
       historyProblem: null,
       older: 'none',

@@ -1,137 +1,122 @@
-import type { Gateway } from '../api/gateway.js';
-import { problemOf } from '../api/problem.js';
-import type { ReplySocket, SocketState } from '../api/socket.js';
+import { type Conversation as Line, problemOf, type Turn as SentTurn, type Sidestage } from '@sidestage/client';
 import { isOver, isRunning, type Turn } from '../model/turn.js';
 import type { ConversationStore } from './conversationStore.js';
-import { sendOverHttp } from './httpSender.js';
 import type { ReplyInbox } from './replyInbox.js';
 
 export interface DeliveryParts {
+  sidestage: Sidestage;
   store: ConversationStore;
-  gateway: Gateway;
   /** Id or slug. */
   creator: string;
   inbox: ReplyInbox;
-  socket: ReplySocket;
+  /** The line came back after it was lost: something may have been missed that no reply tells. */
+  onBack: () => void;
 }
 
 /**
- * Brings messages to the server and keeps running replies coming, over the socket or, where sockets do not get through, over HTTP.
- *
- * A message keeps its idempotency key until its outcome is known: a cut line leaves it `held` and it is sent again with the same key.
+ * Brings the page's turns to the server and its replies back, through the client of `@sidestage/client`, which knows the roads. A turn
+ * keeps its idempotency key however often the line is opened anew.
  */
 export class Delivery {
-  #overHttp = new Set<string>();
+  #line: Line | null = null;
+  #wasOpen = false;
+  /** By the turn's key. */
+  #sent = new Map<string, SentTurn>();
 
   constructor(private readonly parts: DeliveryParts) {}
 
-  /** Hands held turns to whatever road is open. In a new conversation one goes first: the others need its id. */
-  flush(): void {
-    const { store, socket, creator } = this.parts;
-    const held = store.state.turns.filter((turn) => turn.phase === 'held');
-    if (held.length === 0) return;
-    if (socket.state !== 'open') {
-      if (store.state.detour) this.#sendHeldOverHttp(held);
-      else void socket.connect();
-      return;
-    }
-    for (const turn of held) {
-      if (this.#waitsForId(turn)) return;
-      const sent = socket.send({
-        type: 'message',
-        message: turn.fanText,
-        creator_id: creator,
-        idempotency_key: turn.idempotencyKey,
-      });
-      if (!sent) return;
-      store.changeTurn(turn.key, (known) => ({ ...known, phase: 'sending' }));
+  /** Opens the line, and hands it what was written and what ran when it was closed. */
+  connect(): void {
+    const line = this.#open();
+    line.connect();
+    for (const turn of this.parts.store.state.turns) if (turn.phase === 'held') this.send(turn);
+    this.followRunning();
+  }
+
+  send(turn: Turn): void {
+    if (this.#sent.has(turn.key)) return;
+    this.#watch(turn.key, this.#open().send(turn.fanText, { idempotencyKey: turn.idempotencyKey }));
+  }
+
+  /** Follows every reply that runs, be it known from the history alone. */
+  followRunning(): void {
+    const line = this.#line;
+    if (!line) return;
+    for (const turn of this.parts.store.state.turns.filter(isRunning)) {
+      if (!this.#sent.has(turn.key)) this.#watch(turn.key, line.follow(turn.messageId, { lastSeq: turn.lastSeq }));
     }
   }
 
-  /** Asks for what was missed of every reply that runs. */
-  resumeRunning(): void {
-    for (const turn of this.#runningOverSocket()) {
-      this.parts.socket.send({ type: 'resume', message_id: turn.messageId, last_seq: turn.lastSeq });
-    }
+  cancel(key: string): void {
+    void this.#sent.get(key)?.cancel();
   }
 
-  cancel(messageId: string): void {
-    const { socket, gateway } = this.parts;
-    if (socket.send({ type: 'cancel', message_id: messageId })) return;
-    gateway.cancel(messageId).then(
-      () => this.#endHere(messageId),
+  /** Something is written that the server does not have yet. */
+  get hasUnsent(): boolean {
+    return this.parts.store.state.turns.some((turn) => turn.phase === 'held' || turn.phase === 'sending');
+  }
+
+  close(): void {
+    void this.#line?.close();
+    this.#line = null;
+    this.#sent.clear();
+    this.parts.store.patch({ link: 'idle' });
+  }
+
+  #open(): Line {
+    if (this.#line) return this.#line;
+    const { sidestage, creator, store, onBack } = this.parts;
+    const line = sidestage.conversation({
+      creatorId: creator,
+      ...(store.state.id !== null && { conversationId: store.state.id }),
+    });
+    line.onLink((link) => {
+      if (line !== this.#line) return;
+      store.patch({ link });
+      if (link !== 'open') return;
+      if (this.#wasOpen) onBack();
+      this.#wasOpen = true;
+    });
+    line.onTurn((turn) => this.#onForeign(turn));
+    this.#line = line;
+    return line;
+  }
+
+  #onForeign(sent: SentTurn): void {
+    const { store, inbox } = this.parts;
+    const { messageId } = sent;
+    if (messageId === null) return;
+    const key = store.turnOf(messageId)?.key ?? inbox.fromElsewhere(messageId, sent.message);
+    if (!this.#sent.has(key)) this.#watch(key, sent);
+  }
+
+  #watch(key: string, sent: SentTurn): void {
+    const { store, inbox } = this.parts;
+    this.#sent.set(key, sent);
+    sent.onPhase((phase) => {
+      if (phase === 'held' || phase === 'sending') store.changeTurn(key, (turn) => unaccepted(turn, phase));
+    });
+    sent.accepted.then(
+      ({ messageId, conversationId }) => inbox.accepted(key, messageId, conversationId),
       () => undefined,
     );
+    void this.#follow(key, sent);
   }
 
-  /** The socket is gone or does not come: what was on its way may or may not have arrived and goes again with the same key. */
-  onLinkDown(link: SocketState): void {
-    const { store } = this.parts;
-    for (const turn of store.state.turns) {
-      if (turn.phase === 'sending' && !this.#overHttp.has(turn.key)) store.changeTurn(turn.key, backToHeld);
-    }
-    if (link === 'unusable' && !store.state.detour) void this.#tryDetour();
-  }
-
-  #waitsForId(turn: Turn): boolean {
-    const { state } = this.parts.store;
-    return state.id === null && state.turns.some((other) => other !== turn && other.phase === 'sending');
-  }
-
-  #sendHeldOverHttp(held: Turn[]): void {
-    for (const turn of held) {
-      if (this.#overHttp.has(turn.key) || this.#waitsForId(turn)) continue;
-      this.#overHttp.add(turn.key);
-      this.parts.store.changeTurn(turn.key, (known) => ({ ...known, phase: 'sending' }));
-      void this.#followOverHttp(turn);
-    }
-  }
-
-  async #followOverHttp(turn: Turn): Promise<void> {
-    const { store, gateway, creator, inbox } = this.parts;
+  async #follow(key: string, sent: SentTurn): Promise<void> {
+    const { store, inbox } = this.parts;
     try {
-      await sendOverHttp(gateway, turn, {
-        creator,
-        conversationId: store.state.id,
-        current: () => store.turn(turn.key),
-        onEvent: (event) => inbox.ownEvent(turn.key, event),
-      });
+      for await (const event of sent) inbox.event(key, event);
     } catch (error) {
       const problem = problemOf(error);
-      if (problem.code === 'unreachable') {
-        store.patch({ detour: false });
-        store.changeTurn(turn.key, backToHeld);
-      } else inbox.refused(turn.key, problem);
+      if (problem.code === 'closed') store.changeTurn(key, (turn) => unaccepted(turn, 'held'));
+      else inbox.refused(key, problem);
     } finally {
-      this.#overHttp.delete(turn.key);
-      this.flush();
+      if (this.#sent.get(key) === sent) this.#sent.delete(key);
     }
-  }
-
-  /** Only a gateway that answers is worth going around its sockets; one that is down is waited for. */
-  async #tryDetour(): Promise<void> {
-    const { store, gateway, socket } = this.parts;
-    if (!(await gateway.answers()) || socket.state === 'open') return;
-    store.patch({ detour: true });
-    this.flush();
-    for (const turn of this.#runningOverSocket()) {
-      this.#overHttp.add(turn.key);
-      void this.#followOverHttp(turn);
-    }
-  }
-
-  #runningOverSocket() {
-    return this.parts.store.state.turns.filter(isRunning).filter((turn) => !this.#overHttp.has(turn.key));
-  }
-
-  /** Over HTTP a cancelled turn's stream may not be open any more to say so. */
-  #endHere(messageId: string): void {
-    const { store } = this.parts;
-    const turn = store.turnOf(messageId);
-    if (turn && !isOver(turn.phase)) store.changeTurn(turn.key, (known) => ({ ...known, phase: 'cancelled' }));
   }
 }
 
-function backToHeld(turn: Turn): Turn {
-  return turn.messageId === null && turn.phase === 'sending' ? { ...turn, phase: 'held' } : turn;
+function unaccepted(turn: Turn, phase: 'held' | 'sending'): Turn {
+  return turn.messageId === null && !isOver(turn.phase) && turn.phase !== phase ? { ...turn, phase } : turn;
 }

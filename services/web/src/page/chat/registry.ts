@@ -1,5 +1,5 @@
+import type { Sidestage } from '@sidestage/client';
 import type { Gateway } from '../api/gateway.js';
-import { makeId } from '../model/ids.js';
 import { Conversation } from './conversation.js';
 
 /**
@@ -8,11 +8,11 @@ import { Conversation } from './conversation.js';
  */
 export class ConversationRegistry {
   #known = new Map<string, Conversation>();
-  #clientId = makeId();
   #userId: string | null;
 
   constructor(
     private readonly gateway: Gateway,
+    private readonly sidestage: Sidestage,
     private readonly onChanged: () => void,
   ) {
     this.#userId = userIdOf(gateway);
@@ -42,7 +42,7 @@ export class ConversationRegistry {
   }
 
   /**
-   * Somebody else is here now: what the one before said must not stay, nor a socket come back and make a guest. Somebody who was nobody
+   * Somebody else is here now: what the one before said must not stay, nor a line come back and make a guest. Somebody who was nobody
    * keeps what they begin with, but not what could not be read without them.
    */
   #onSession(): void {
@@ -61,7 +61,7 @@ export class ConversationRegistry {
       gateway: this.gateway,
       creator,
       id,
-      clientId: this.#clientId,
+      sidestage: this.sidestage,
       onChanged: this.onChanged,
       onIdKnown: (conversation, newId) => this.#known.set(newId, conversation),
     });

@@ -5,36 +5,6 @@ export interface Quota extends LimitState {
   toldAtMs: number;
 }
 
-/** Parameters of the items of a structured-field list: `"minute";q=10;w=60, "hour";q=50;w=3600`. */
-function parseList(header: string): Map<string, Map<string, number>> {
-  const items = new Map<string, Map<string, number>>();
-  for (const part of header.split(',')) {
-    const [name, ...parameters] = part.split(';').map((piece) => piece.trim());
-    const key = name?.replace(/^"|"$/g, '');
-    if (!key) continue;
-    const values = new Map<string, number>();
-    for (const parameter of parameters) {
-      const [field, value] = parameter.split('=');
-      const number = Number(value);
-      if (field && Number.isFinite(number)) values.set(field, number);
-    }
-    items.set(key, values);
-  }
-  return items;
-}
-
-/** The limits that `RateLimit-Policy` and `RateLimit` (IETF draft) tell; what cannot be read is left out. */
-export function parseRateLimit(policy: string | null, limits: string | null): LimitState[] {
-  if (!policy || !limits) return [];
-  const policies = parseList(policy);
-  return [...parseList(limits)].flatMap(([name, values]) => {
-    const limit = policies.get(name)?.get('q');
-    const remaining = values.get('r');
-    if (limit === undefined || remaining === undefined) return [];
-    return [{ policy: name, limit, remaining, reset_seconds: values.get('t') ?? 0 }];
-  });
-}
-
 /** Only the fan's own windows are shown: a tenant's or an address's limit says nothing to a person. */
 export function windowName(policy: string): 'minute' | 'hour' | 'in_flight' | null {
   if (/tenant|address|anon|auth/.test(policy)) return null;

@@ -1,6 +1,6 @@
+import { problemOf } from '@sidestage/client';
 import { ExternalLink, MessageCircle } from 'lucide-react';
 import { Link, useSearch } from 'wouter';
-import { problemOf } from '../api/problem.js';
 import { useCreator, useSource, useTitle, useTranscript } from '../hooks.js';
 import { moment } from '../model/quota.js';
 import { dayOf, kindWords, quoteOf, wordsName } from '../model/sources.js';

@@ -1,6 +1,6 @@
 import * as AlertDialog from '@radix-ui/react-alert-dialog';
+import { problemOf } from '@sidestage/client';
 import { useState } from 'react';
-import { problemOf } from '../api/problem.js';
 
 interface ConfirmProps {
   open: boolean;
