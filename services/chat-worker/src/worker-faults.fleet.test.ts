@@ -55,6 +55,8 @@ describe('a worker', () => {
     victim.freeze();
     await spoke(turn, 2);
     // The newer run is in the middle of its reply while the old one goes on.
+    await waitFor(() => shownText(turn.events).includes('Naps help'), { what: 'all that is said before the stall' });
+    await new Promise((resolve) => setTimeout(resolve, 300));
     const heard = turn.events.length;
     victim.resume();
     await new Promise((resolve) => setTimeout(resolve, 2_000));
@@ -161,17 +163,17 @@ describe('a worker', () => {
     const worker = await world.startWorker(settings());
     const turns = await Promise.all(['one', 'two', 'three'].map((message) => world.send(message)));
     await waitFor(() => turns.every((turn) => turn.events.some((event) => event.type === 'delta')));
-    const { name } = world.testDatabase;
-    await world.testDatabase.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
-    await world.testDatabase.cutConnections();
+    await world.testDatabase.query(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'read-only' USING ERRCODE = '25006'; END $$`,
+    );
+    await world.testDatabase.query(
+      'CREATE TRIGGER refuse BEFORE UPDATE ON turns FOR EACH STATEMENT EXECUTE FUNCTION refuse()',
+    );
     const health = async (which: string) => (await fetch(`http://127.0.0.1:${worker.port}/health/${which}`)).status;
     await waitFor(async () => (await health('ready')) === 503, { what: 'the worker not to be ready' });
     expect(await health('live')).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    await world.testDatabase.query(
-      `DO $$ BEGIN PERFORM set_config('transaction_read_only', 'off', false); EXECUTE 'ALTER DATABASE ${name} RESET default_transaction_read_only'; END $$`,
-    );
-    await world.testDatabase.cutConnections();
+    await world.testDatabase.query('DROP FUNCTION refuse CASCADE');
     for (const turn of turns) {
       await expectWhole(turn, 40_000);
       expect(await world.row(turn.turnId)).toMatchObject({ crashes: 0, failures: 0 });
