@@ -49,6 +49,16 @@ export function makeTurnReadRepository(database: Pick<Database, 'asTenant'>) {
       return rows[0] ?? null;
     },
 
+    async conversations(tenantId: string, conversationIds: string[]): Promise<ConversationHead[]> {
+      const { rows } = await database.asTenant(tenantId, (client) =>
+        client.query<ConversationHead>(
+          `SELECT id, creator_id, principal, end_user_id, created_at FROM conversations WHERE tenant_id = $1 AND id = ANY($2::uuid[])`,
+          [tenantId, conversationIds],
+        ),
+      );
+      return rows;
+    },
+
     /** The conversation of this principal (and end user, '' for none) with this creator that was last spoken in. */
     async latestConversation(scope: {
       tenant_id: string;

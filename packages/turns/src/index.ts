@@ -3,6 +3,7 @@ export * from './canceller.js';
 export * from './dispatcher.js';
 export { recoveredSeqBase } from './follower.js';
 export * from './keys.js';
+export * from './live-turns.js';
 export * from './model-reports.js';
 export * from './ports.js';
 export * from './producer-queue.js';

@@ -26,6 +26,8 @@ export const keys = {
   tenantBucket: (tenantId: string) => `${keyPrefix}:${tenantId}:bucket`,
   /** What an accepted turn was charged, to give it back: hash {hour, minute}. */
   charge: (tenantId: string, turnId: string) => `${keyPrefix}:${tenantId}:charge:${turnId}`,
+  /** Whose a turn under way is, and its generation: lets clients that come back in without Postgres. */
+  liveTurn: (tenantId: string, turnId: string) => `${keyPrefix}:${tenantId}:live-turn:${turnId}`,
   /** Idempotency: turn id of a key, the fast answer before Postgres. */
   idempotency: (tenantId: string, scope: string) => `${keyPrefix}:${tenantId}:idempotency:${scope}`,
   /** Fixed window of requests by address or principal for routes that are not chat. */

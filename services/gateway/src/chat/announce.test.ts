@@ -28,6 +28,7 @@ test('a turn goes to the queue only once `queued` is in its buffer, and draining
   const written = makeGate();
   const done: string[] = [];
   const announcer = makeAnnouncer({
+    liveTurns: { remember: async () => undefined },
     logger: makeLogger({ service: 'test', level: 'FATAL' }),
     replyWriter: {
       async append() {

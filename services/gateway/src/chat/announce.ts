@@ -1,6 +1,6 @@
 import type { Logger } from '@sidestage/runtime';
 import type { NewTurn } from '@sidestage/store';
-import type { Dispatcher, ReplyWriter } from '@sidestage/turns';
+import type { Dispatcher, LiveTurns, ReplyWriter } from '@sidestage/turns';
 import type { ConversationFeed } from '../ws/conversation-feed.js';
 
 export interface Announcement {
@@ -10,6 +10,9 @@ export interface Announcement {
   eta_ms: number | null;
   socketId: string | null;
 }
+
+/** Past its deadline a sweep ends a turn: it may be under way for so much longer. Milliseconds. */
+const liveSlackMs = 10_000;
 
 /** What follows acceptance: the first event, the queue, the other devices of the conversation. None of it can lose the turn. */
 export interface Announcer {
@@ -23,9 +26,10 @@ export function makeAnnouncer(options: {
   replyWriter: ReplyWriter;
   dispatcher: Pick<Dispatcher, 'offer'>;
   feed: Pick<ConversationFeed, 'publish'>;
+  liveTurns: Pick<LiveTurns, 'remember'>;
   logger: Logger;
 }): Announcer {
-  const { replyWriter, dispatcher, feed, logger } = options;
+  const { replyWriter, dispatcher, feed, liveTurns, logger } = options;
   const underWay = new Set<Promise<unknown>>();
 
   function track<T>(work: Promise<T>): Promise<T> {
@@ -46,6 +50,9 @@ export function makeAnnouncer(options: {
   return {
     announce(turn, announcement) {
       const begun = track(begin(turn, announcement));
+      const { turn_id, generation_id, tenant_id, conversation_id, creator_id, principal, tier } = turn;
+      const ids = { turn_id, generation_id, tenant_id, conversation_id, creator_id, principal, tier };
+      void track(liveTurns.remember({ ...ids, accepted_at: Date.now() }, turn.deadline_ms + liveSlackMs));
       // Offered after `queued` is in the buffer: a worker's first event would otherwise shut it out.
       if (announcement.offered)
         void track(

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { route, sendProblem, sleep, toProblemError, traceOf, watchRequest } from '@sidestage/runtime';
 import { makeConversationRepository, makeTurnReadRepository, makeTurnRunRepository } from '@sidestage/store';
-import { makeCanceller } from '@sidestage/turns';
+import { makeCanceller, makeLiveTurns } from '@sidestage/turns';
 import express, { type RequestHandler, type Router } from 'express';
 import type { Principal } from '../auth/principal.js';
 import { clientAddress } from '../http/client-address.js';
@@ -57,7 +57,8 @@ export function makeChatModule(dependencies: ChatDependencies): ChatModule {
   const positions = makeQueuePositions({ waitingLine, replyWriter, logger });
   const relay = makeRelay({ replyReader, turns, positions, metrics });
   const feed = makeConversationFeed({ redis, redisUrl: config.redisUrl, logger });
-  const announcer = makeAnnouncer({ replyWriter, dispatcher, feed, logger });
+  const liveTurns = makeLiveTurns({ redis, logger });
+  const announcer = makeAnnouncer({ replyWriter, dispatcher, feed, liveTurns, logger });
   const runs = makeTurnRunRepository(database.engine);
   const canceller = makeCanceller({ ...dependencies, turns, runs });
   const submitter = makeSubmitter({
@@ -72,8 +73,8 @@ export function makeChatModule(dependencies: ChatDependencies): ChatModule {
   });
   const chat = makeChatRoute({ submitter, relay, streams, waitingLine, ...config });
   const limitsLeft = makeLimitsLeft(dependencies);
-  const messages = makeMessageRoutes({ ...dependencies, limitsLeft, turns, relay, streams, canceller });
-  const sockets = makeSocketServer({ ...dependencies, turns, submitter, relay, canceller, feed });
+  const messages = makeMessageRoutes({ ...dependencies, limitsLeft, turns, liveTurns, relay, streams, canceller });
+  const sockets = makeSocketServer({ ...dependencies, turns, liveTurns, submitter, relay, canceller, feed });
 
   let leaving = false;
   const identifySender: Identify = async (request) => {

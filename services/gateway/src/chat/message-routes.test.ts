@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { collectSse, waitFor } from '@sidestage/testkit';
+import { collectSse, openSocket, waitFor } from '@sidestage/testkit';
 import { type ChatStage, makeChatStage } from '../testing/chat-stage.js';
 import { makeGate, sayWords } from '../testing/scripted-worker.js';
 
@@ -128,5 +128,50 @@ describe('a message', () => {
       body.message_id,
     ]);
     expect(row).toEqual({ feedback: 'up', feedback_comment: 'so kind' });
+  });
+});
+
+describe('a client that comes back to a running reply', () => {
+  test('is let in without the database, on any gateway and over both roads; strangers are not', async () => {
+    const gate = makeGate();
+    stage.use(async (_turn, say) => {
+      await say({ type: 'delta', text: 'Hello ' });
+      await gate.opened;
+      await say({ type: 'delta', text: 'again' });
+      return 'Hello again';
+    });
+    const [fan, stranger] = [await stage.fan(), await stage.fan()];
+    const { body } = await stage.chat(fan, {}, { headers: { Prefer: 'respond-async' } });
+    const address = `${stage.other}/api/v1/messages/${body.message_id}/events`;
+    const sockets = [fan, stranger].map(({ token }) => openSocket(`${stage.other}/ws/new/phone`, { token }));
+    const [own, foreign] = await Promise.all(sockets);
+    await waitFor(() => stage.worker.claimed.includes('hello'), { what: 'the reply to begin' });
+    const { database } = stage.gateway;
+    await database.query('ALTER TABLE turns RENAME TO turns_away');
+    let events: Awaited<ReturnType<typeof collectSse>>;
+    try {
+      const headers = { Authorization: `Bearer ${fan.token}`, 'Last-Event-ID': '2' };
+      const response = await fetch(address, { headers });
+      expect(response.status).toBe(200);
+      const refused = await fetch(address, { headers: { Authorization: `Bearer ${stranger.token}` } });
+      expect(refused.status).toBeGreaterThanOrEqual(400);
+      own?.send({ type: 'resume', message_id: body.message_id, last_seq: 2 });
+      foreign?.send({ type: 'resume', message_id: body.message_id, last_seq: 0 });
+      await own?.next('delta');
+      await foreign?.next('error');
+      await database.query('ALTER TABLE turns_away RENAME TO turns');
+      gate.open();
+      events = await collectSse(response);
+    } finally {
+      await database.query('ALTER TABLE IF EXISTS turns_away RENAME TO turns');
+    }
+    expect(events.map(({ event, id }) => [event, id])).toEqual([
+      ['delta', '3'],
+      ['delta', '4'],
+      ['completed', '5'],
+    ]);
+    await own?.next('completed');
+    expect(foreign?.messages.some(({ type }) => type === 'delta')).toBe(false);
+    await Promise.all([own?.close(), foreign?.close()]);
   });
 });

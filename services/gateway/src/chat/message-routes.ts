@@ -2,7 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { feedbackBody, maxChatBytes, ProblemError, parseOrProblem } from '@sidestage/contracts';
 import { isUuid, type Redis } from '@sidestage/runtime';
 import type { TurnReadRepository, TurnRow } from '@sidestage/store';
-import { type Canceller, keys, recoveredSeqBase, storedOutcome, type WaitingLine } from '@sidestage/turns';
+import {
+  type Canceller,
+  keys,
+  type LiveTurns,
+  recoveredSeqBase,
+  storedOutcome,
+  type WaitingLine,
+} from '@sidestage/turns';
 import type { Principal } from '../auth/principal.js';
 import { sendJson, sendNothing } from './answers.js';
 import { openEventStream } from './chat-route.js';
@@ -10,10 +17,11 @@ import type { LimitsLeft } from './limits-left.js';
 import { readJson } from './read-json.js';
 import type { Relay } from './relay.js';
 import type { SseStreams } from './sse-stream.js';
-import { turnOf, viewOf } from './turn.js';
+import { type Turn, turnOf, viewOf } from './turn.js';
 
 export interface MessageRouteOptions {
   turns: TurnReadRepository;
+  liveTurns: Pick<LiveTurns, 'find'>;
   waitingLine: WaitingLine;
   limitsLeft: LimitsLeft;
   redis: Redis;
@@ -27,6 +35,26 @@ export async function findOwnTurn(turns: TurnReadRepository, principal: Principa
   const row = isUuid(id) ? await turns.find(principal.tenantId, id) : null;
   if (row?.principal !== principal.id) throw new ProblemError('not_found', { detail: 'There is no such message.' });
   return row;
+}
+
+/** The turn when its reply is being told and this principal may see it; null: Postgres has to say. */
+export async function findOwnLiveTurn(
+  liveTurns: Pick<LiveTurns, 'find'>,
+  principal: Principal,
+  id: string,
+): Promise<Turn | null> {
+  const live = isUuid(id) ? await liveTurns.find(principal.tenantId, id) : null;
+  if (live?.principal !== principal.id) return null;
+  return {
+    id: live.turn_id,
+    generationId: live.generation_id,
+    tenantId: live.tenant_id,
+    conversationId: live.conversation_id,
+    creatorId: live.creator_id,
+    principal: live.principal,
+    tier: live.tier,
+    acceptedAt: live.accepted_at,
+  };
 }
 
 /** The last seq the client has, from `Last-Event-ID` or `?last_event_id=`; 0 without. Throws `validation_failed`. */
@@ -75,10 +103,13 @@ export function makeMessageRoutes(options: MessageRouteOptions) {
 
     async events(request: IncomingMessage, response: ServerResponse, principal: Principal, id: string): Promise<void> {
       const lastSeq = readLastSeq(request);
-      const row = await findOwnTurn(turns, principal, id);
+      const live = await findOwnLiveTurn(options.liveTurns, principal, id);
+      const row = live ? null : await findOwnTurn(turns, principal, id);
       const headers = await limitsLeft(principal);
-      if (await isFinal(row, lastSeq)) return sendNothing(response, headers);
-      await openEventStream({ relay, streams }, response, turnOf(row), {
+      if (row && (await isFinal(row, lastSeq))) return sendNothing(response, headers);
+      const turn = live ?? (row && turnOf(row));
+      if (!turn) return;
+      await openEventStream({ relay, streams }, response, turn, {
         afterSeq: lastSeq,
         measured: false,
         headers,

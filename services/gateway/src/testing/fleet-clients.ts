@@ -23,6 +23,10 @@ export interface ClientOptions {
   onError(error: string): void;
   /** An honest 503. */
   onRefused?(): void;
+  /** Told of each numbered event. */
+  onEvent?(messageId: string): void;
+  /** A cut or refused connection is no error: a gateway is killed. The client comes back with full jitter over a second. */
+  mayBeCut?: boolean;
 }
 
 const event = z.looseObject({
@@ -55,7 +59,8 @@ export class Transcript {
   take(input: unknown, problem: (what: string) => void): void {
     const { type, seq, ...rest } = event.parse(input);
     if (seq === undefined) return;
-    if (seq !== 0 && seq <= this.seq) problem(`seq ${seq} after ${this.seq}`);
+    // A socket may tell a running turn from its beginning before it hears what is resumed: clients compare with `>`.
+    if (seq !== 0 && seq <= this.seq) return;
     if (seq > this.seq + 1 && type !== 'reset') problem(`a gap: seq ${seq} after ${this.seq}`);
     this.seq = Math.max(seq, this.seq);
     this.messageId = rest.message_id ?? this.messageId;
@@ -91,8 +96,7 @@ async function send(options: ClientOptions, path: string, init: RequestInit): Pr
       else options.onError(`${init.method ?? 'GET'} ${path}: ${response.status} ${text.slice(0, 200)}`);
       await sleep(Math.min(500, Number(retryAfter ?? 1) * 1_000));
     } catch (error) {
-      options.onError(`${init.method ?? 'GET'} ${address}: ${reasonOf(error)}`);
-      await sleep(200);
+      await cut(options, `${init.method ?? 'GET'} ${address}: ${reasonOf(error)}`);
     }
   }
   throw new Error(`${path} was never answered`);
@@ -104,6 +108,12 @@ function reasonOf(error: unknown): string {
   return cause instanceof Error ? `${error.message}: ${cause.message}` : error.message;
 }
 
+/** A connection that ended without a word: waits before the next try. */
+async function cut(options: ClientOptions, what: string): Promise<void> {
+  if (!options.mayBeCut) options.onError(what);
+  await sleep(options.mayBeCut ? Math.random() * 1_000 : 200);
+}
+
 function post(options: ClientOptions, headers: Record<string, string>): Promise<Response> {
   const body = JSON.stringify({ creator_id: 'ada', message: options.message });
   const own = { 'Content-Type': 'application/json', 'Idempotency-Key': crypto.randomUUID(), ...headers };
@@ -113,9 +123,12 @@ function post(options: ClientOptions, headers: Record<string, string>): Promise<
 /** Reads a stream to its end; a stream that is cut is an error. */
 async function readAll(options: ClientOptions, response: Response, transcript: Transcript): Promise<void> {
   try {
-    for await (const { data } of readSse(response)) transcript.take(data, options.onError);
+    for await (const { data } of readSse(response)) {
+      transcript.take(data, options.onError);
+      options.onEvent?.(transcript.messageId);
+    }
   } catch (error) {
-    options.onError(`a stream was cut: ${reasonOf(error)}`);
+    await cut(options, `a stream was cut: ${reasonOf(error)}`);
   }
 }
 
@@ -127,7 +140,7 @@ export async function askOverSse(options: ClientOptions): Promise<Told> {
   await readAll(options, response, transcript);
   while (transcript.ended === null && transcript.resumes < tries) {
     transcript.resumes += 1;
-    await sleep(100);
+    if (!options.mayBeCut) await sleep(100);
     response = await send(options, `${location}/events`, { headers: { 'Last-Event-ID': String(transcript.seq) } });
     await readAll(options, response, transcript);
   }
@@ -154,7 +167,7 @@ function openSocket(
       socket.terminate();
     });
     socket.on('error', (error) => {
-      if (!refused) options.onError(`a socket to ${address}: ${error.message}`);
+      if (!refused && !options.mayBeCut) options.onError(`a socket to ${address}: ${error.message}`);
     });
     socket.on('close', (code) => resolve(refused ? null : code));
   });
@@ -177,11 +190,12 @@ export async function askOverSocket(options: ClientOptions): Promise<Told> {
       if (type === 'accepted') accepted = messageId;
       else if (type === 'error') options.onError(`an error on a socket: ${JSON.stringify(data).slice(0, 200)}`);
       else transcript.take(data, options.onError);
+      if (type !== 'accepted') options.onEvent?.(transcript.messageId);
       if (transcript.ended !== null) socket.close(1000);
     });
-    if (transcript.ended === null && code !== null && code !== 1012)
-      options.onError(`a socket was closed with ${code}`);
-    await sleep(code === null ? 200 : 20);
+    if (transcript.ended !== null) break;
+    if (code !== null && code !== 1012) await cut(options, `a socket was closed with ${code}`);
+    else await sleep(code === null ? 200 : 20);
   }
   return transcript.told(options.onError);
 }

@@ -3,12 +3,12 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { opaqueId, ProblemError, parseOrProblem } from '@sidestage/contracts';
 import { isUuid, sendProblem, toProblemError, traceOf } from '@sidestage/runtime';
-import type { TurnReadRepository } from '@sidestage/store';
 import { z } from 'zod';
 import type { Principal } from '../auth/principal.js';
 import type { ChatDependencies } from '../chat/chat-dependencies.js';
 import { clientAddress } from '../http/client-address.js';
 import { Budget } from './budget.js';
+import type { ConversationFinder } from './conversation-finder.js';
 
 /** Who opened a socket, and for which conversation. */
 export interface Handshake {
@@ -43,7 +43,7 @@ function tokenOf(request: IncomingMessage): string | null {
 /** Checks everything before the upgrade. Throws ProblemError: 401, 403, 404, 422, 429 or 503. */
 export function makeHandshake(options: {
   dependencies: Pick<ChatDependencies, 'authenticator' | 'limits' | 'origins' | 'config'>;
-  turns: Pick<TurnReadRepository, 'conversation'>;
+  findConversation: ConversationFinder;
 }) {
   const { authenticator, limits, origins, config } = options.dependencies;
   const budget = new Budget(handshakes.perSecond, handshakes.burst);
@@ -61,7 +61,7 @@ export function makeHandshake(options: {
 
   async function findConversation(principal: Principal, sessionId: string): Promise<Handshake['conversation']> {
     if (sessionId === 'new') return null;
-    const head = isUuid(sessionId) ? await options.turns.conversation(principal.tenantId, sessionId) : null;
+    const head = isUuid(sessionId) ? await options.findConversation(principal.tenantId, sessionId) : null;
     if (head?.principal !== principal.id)
       throw new ProblemError('not_found', { detail: 'There is no such conversation; connect to /ws/new/{client_id}.' });
     return { id: head.id, creatorId: head.creator_id };

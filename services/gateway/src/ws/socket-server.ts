@@ -2,13 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { maxChatBytes, ProblemError, wsCloseCodes } from '@sidestage/contracts';
 import type { TurnReadRepository } from '@sidestage/store';
-import type { Canceller } from '@sidestage/turns';
+import type { Canceller, LiveTurns } from '@sidestage/turns';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ChatDependencies } from '../chat/chat-dependencies.js';
 import type { Relay } from '../chat/relay.js';
 import type { Submitter } from '../chat/submit.js';
 import { restarting } from '../http/restarting.js';
 import type { ConversationFeed } from './conversation-feed.js';
+import { makeConversationFinder } from './conversation-finder.js';
 import { type Handshake, makeHandshake, refuseUpgrade } from './handshake.js';
 import { keepAlive } from './keep-alive.js';
 import { makeOpenTurns } from './open-turns.js';
@@ -32,6 +33,7 @@ type SocketServerOptions = Pick<
   'config' | 'logger' | 'metrics' | 'authenticator' | 'limits' | 'origins'
 > & {
   turns: TurnReadRepository;
+  liveTurns: Pick<LiveTurns, 'find'>;
   submitter: Submitter;
   relay: Relay;
   canceller: Canceller;
@@ -41,7 +43,7 @@ type SocketServerOptions = Pick<
 /** `/ws/{session_id}/{client_id}`. No compression: a deflate context costs 224 KiB a connection, measured. */
 export function makeSocketServer(options: SocketServerOptions): SocketServer {
   const { config, logger, metrics, authenticator, feed } = options;
-  const handshake = makeHandshake({ dependencies: options, turns: options.turns });
+  const handshake = makeHandshake({ dependencies: options, findConversation: makeConversationFinder(options.turns) });
   const openTurns = makeOpenTurns(options.turns);
   const sessions = new Map<WebSocket, SocketSession>();
   let opening = 0;

@@ -9,9 +9,9 @@ import {
 } from '@sidestage/contracts';
 import { type Logger, makeId, toProblemError } from '@sidestage/runtime';
 import type { TurnReadRepository } from '@sidestage/store';
-import { type Canceller, recoveredSeqBase } from '@sidestage/turns';
+import { type Canceller, type LiveTurns, recoveredSeqBase } from '@sidestage/turns';
 import type { RawData, WebSocket } from 'ws';
-import { findOwnTurn } from '../chat/message-routes.js';
+import { findOwnLiveTurn, findOwnTurn } from '../chat/message-routes.js';
 import { followPaced, type PacedFollowing } from '../chat/paced-following.js';
 import type { Relay } from '../chat/relay.js';
 import type { Submission, Submitter } from '../chat/submit.js';
@@ -32,7 +32,7 @@ export const maxBufferedBytes = 128 * 1024;
 /** So is one that is behind and takes nothing for this long. Milliseconds. */
 const stallMs = 10_000;
 /** How long a device that connects may take to say what it resumes, before it is shown the running turns from their beginning. */
-const resumeGraceMs = 250;
+const resumeGraceMs = 1_000;
 /** Turns of other devices a socket remembers to have shown. */
 const maxShown = 500;
 
@@ -40,6 +40,7 @@ export interface SocketSessionOptions {
   socket: WebSocket;
   handshake: Handshake;
   turns: TurnReadRepository;
+  liveTurns: Pick<LiveTurns, 'find'>;
   openTurns: OpenTurns;
   submitter: Submitter;
   relay: Relay;
@@ -197,8 +198,11 @@ export class SocketSession {
   }
 
   async #resume(frame: Frame<'resume'>): Promise<void> {
-    const turn = turnOf(await findOwnTurn(this.options.turns, this.principal, frame.message_id));
-    this.#remember(turn.id);
+    const { turns, liveTurns } = this.options;
+    // Before it is looked up: it must not be shown from its beginning meanwhile.
+    this.#remember(frame.message_id);
+    const live = await findOwnLiveTurn(liveTurns, this.principal, frame.message_id);
+    const turn = live ?? turnOf(await findOwnTurn(turns, this.principal, frame.message_id));
     this.#follow(turn, frame.last_seq, false);
   }
 
