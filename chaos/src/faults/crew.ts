@@ -2,11 +2,15 @@ import type { FleetProcess } from '@sidestage/testkit';
 import { waitFor } from '@sidestage/testkit';
 import type { Random } from '../random.js';
 
+/** Longer than any fault lasts that spares the workers. */
+const takeMs = 240_000;
+
 /** The processes that faults strike: each is struck by one fault at a time, and of each kind as many as `keep` are left in peace. */
 export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways: readonly FleetProcess[] }) {
   const busy = new Set<FleetProcess>();
   const mends = new Set<Promise<unknown>>();
   const failures: Error[] = [];
+  let spared = false;
 
   return {
     /** One that runs, once enough others do. */
@@ -15,6 +19,7 @@ export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways
       const keep = of.length > 2 ? 2 : 1;
       return waitFor(
         () => {
+          if (spared && kind === 'workers') return null;
           const ready = of.filter((one) => !busy.has(one) && one.alive());
           const fitting = ready.filter(fits);
           if (ready.length < keep || fitting.length === 0) return null;
@@ -22,7 +27,7 @@ export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways
           busy.add(taken);
           return taken;
         },
-        { timeoutMs: 60_000, everyMs: 10, what: `one of the ${kind} to strike` },
+        { timeoutMs: takeMs, everyMs: 10, what: `one of the ${kind} to strike` },
       );
     },
     /** Mends it in the background; it can be struck again afterwards. */
@@ -34,6 +39,10 @@ export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways
           mends.delete(mending);
         });
       mends.add(mending);
+    },
+    /** No worker can be taken. */
+    spareWorkers(on: boolean): void {
+      spared = on;
     },
     release: (one: FleetProcess) => busy.delete(one),
     /** Waits until all are mended. @throws where one could not be started again */

@@ -29,6 +29,8 @@ export interface Fault {
   what: string;
   /** How often it strikes in five minutes of a campaign that has all faults. */
   share: number;
+  /** The frequent fault waits while it strikes: it needs replies that live longer than a worker does. */
+  alone?: boolean;
   /** Injects it, heals it, and resolves when the next may strike. */
   strike(scene: Scene): Promise<Struck>;
 }

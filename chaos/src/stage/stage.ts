@@ -37,8 +37,8 @@ export interface StageOptions {
 
 /** A reply of some forty words in half a second. */
 export const usualModel: ModelBehaviour = { wordsPerChunk: 4, tokenDelayMs: 45 };
-/** The same reply over many seconds: whoever fails meanwhile finds it under way. */
-export const slowModel: ModelBehaviour = { wordsPerChunk: 2, tokenDelayMs: 600 };
+/** The same reply over some twenty seconds: whoever fails meanwhile finds it under way. */
+export const slowModel: ModelBehaviour = { wordsPerChunk: 2, tokenDelayMs: 1_000 };
 
 const hostOf = (url: string): string => new URL(url).host;
 
