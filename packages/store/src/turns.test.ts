@@ -181,6 +181,14 @@ describe('running', () => {
     expect(await repository.claim({ ...ref(first), tenant_id: otherTenantId })).toBeNull();
   });
 
+  test('two turns of one conversation never run at once, whoever writes it', async () => {
+    const first = await accept();
+    const second = await accept({ conversation_id: first.conversation_id });
+    await makeTurnRunRepository(database.engine).claim(ref(first));
+    const force = testDatabase.query(`UPDATE turns SET state = 'running' WHERE id = $1`, [second.turn_id]);
+    await expect(force).rejects.toMatchObject({ code: '23505' });
+  });
+
   test('a parked turn says how long it must wait and is not claimed; a drain counts nothing, a failure is counted', async () => {
     const repository = makeTurnRunRepository(database.engine);
     const turn = await accept();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { queues } from '@sidestage/contracts';
 import { type ModelServer, startGeminiServer, waitFor } from '@sidestage/testkit';
-import { queuePrefix } from '@sidestage/turns';
+import { keys, queuePrefix } from '@sidestage/turns';
 import { makeWorkerWorld, type SentTurn, shownText, type WorkerWorld } from './test-support/worker-world.js';
 
 const words = 'Sleep is when memories settle [1]. Naps help too [1]. Rest is part of training [2]. ';
@@ -117,6 +117,9 @@ describe('when a part dies', () => {
     await talking(turns);
     for (let index = 0; index < 8; index++) turns.push(await world.send(`waiting ${index}`));
     await world.testRedis.restart({ wipe: true });
+    await waitFor(async () => (await world.redis.zcard(keys.inFlight(world.tenantId, 'user:test'))) === turns.length, {
+      what: 'the leases to be rebuilt',
+    });
     gemini.behave({ reply: words });
     await expectWhole(turns);
     for (const turn of turns.slice(0, 2))
