@@ -6,7 +6,7 @@ const batch = 1_000;
 /** Removes what has outlived its time. Each call is safe to repeat and to run twice at once. */
 export function makeHousekeeping(pool: PgPool) {
   return {
-    /** Guests that were not seen in their 24 h go with their conversations; refresh tokens a day after their end; revocations likewise. */
+    /** Guests that were not seen in their 24 h go with their conversations; refresh tokens a day after their end; revocations and worker deaths likewise. */
     async removeExpired(): Promise<void> {
       await pool.query(
         `WITH gone AS (
@@ -23,6 +23,7 @@ export function makeHousekeeping(pool: PgPool) {
         [batch],
       );
       await pool.query(`DELETE FROM revocations WHERE at < now() - interval '1 day'`);
+      await pool.query(`DELETE FROM worker_deaths WHERE at < now() - interval '1 day'`);
     },
   };
 }

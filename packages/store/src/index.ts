@@ -20,4 +20,5 @@ export * from './sources.js';
 export * from './tenants.js';
 export * from './turn-rows.js';
 export * from './users.js';
+export * from './worker-deaths.js';
 export * from './write-health.js';

@@ -25,13 +25,13 @@ export function makeTurnRunRepository(pool: PgPool) {
   return {
     /**
      * Claims an offered turn, or one whose worker died (counted as a crash). Null when it has ended, is not the head, or was deleted.
-     * A turn that must still wait (`not_before`) is returned unclaimed with `wait_ms` > 0.
+     * A turn that must still wait (`not_before`) is returned unclaimed with `wait_ms` > 0. `alone` says that nothing runs beside it.
      */
-    async claim({ tenant_id, turn_id }: TurnRef): Promise<ClaimedTurn | null> {
+    async claim({ tenant_id, turn_id }: TurnRef, alone = false): Promise<ClaimedTurn | null> {
       const { rows } = await pool.query<ClaimedTurn>(
         `WITH claimed AS (
            UPDATE turns SET state = 'running', epoch = epoch + 1, crashes = crashes + (state = 'running')::int,
-                  started_at = COALESCE(started_at, now()), heartbeat_at = now(), not_before = NULL
+                  started_at = COALESCE(started_at, now()), heartbeat_at = now(), not_before = NULL, alone = $3
            WHERE tenant_id = $1 AND id = $2 AND state IN ('offered', 'running') AND (not_before IS NULL OR not_before <= now())
              AND EXISTS (SELECT FROM conversations c WHERE c.tenant_id = turns.tenant_id AND c.id = turns.conversation_id AND c.head_turn_id = turns.id)
            RETURNING *, 0 AS wait_ms
@@ -43,7 +43,7 @@ export function makeTurnRunRepository(pool: PgPool) {
                 c.knowledge_version
          FROM (SELECT * FROM claimed UNION ALL SELECT * FROM held) t
          JOIN creators c ON c.tenant_id = t.tenant_id AND c.id = t.creator_id`,
-        [tenant_id, turn_id],
+        [tenant_id, turn_id, alone],
       );
       return rows[0] ?? null;
     },

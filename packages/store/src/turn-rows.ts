@@ -47,6 +47,8 @@ export interface TurnRow extends StoredReply {
   heartbeat_at: Date | null;
   ended_at: Date | null;
   announced: boolean;
+  /** The run under way was begun with the worker to itself. */
+  alone: boolean;
   /** When an operator took the dead turn off the list. */
   dropped_at: Date | null;
   feedback: 'up' | 'down' | null;

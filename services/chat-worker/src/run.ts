@@ -21,6 +21,7 @@ import {
   makeTurnRunRepository,
   makeTurnSettler,
   makeTurnSweepRepository,
+  makeWorkerDeathRepository,
   makeWriteHealth,
 } from '@sidestage/store';
 import { makeAdmissionLedger, makeDispatcher, makeReplyWriter, makeWaitingLine } from '@sidestage/turns';
@@ -91,6 +92,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
   const retrievalBreaker = breakerOf('retrieval', retrievalProbe(config.RETRIEVAL_URL));
 
   const repository = makeTurnRunRepository(database.engine);
+  const deaths = makeWorkerDeathRepository(database.engine);
   const writes = makeWriteHealth(database.engine);
   const writer = makeReplyWriter({ redis });
   const ledger = makeAdmissionLedger({ redis, logger });
@@ -134,6 +136,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
   });
   const run = makeTurnRunner({
     repository,
+    deaths,
     answer,
     streams,
     ender,
@@ -158,6 +161,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
     concurrency: config.WORKER_CONCURRENCY,
     run,
     running,
+    onDeath: (workerId, turnIds) => deaths.note(workerId, turnIds),
     logger,
   });
   lifecycle.onClose('consumer', () => consumer.close());

@@ -4,13 +4,15 @@ import { queuePrefix } from '@sidestage/turns';
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { RunningJobs } from '../runs/running-jobs.js';
 import type { TurnRunner } from '../runs/turn-runner.js';
-import { makeDeathWatch } from './death-watch.js';
+import { type DeathWatchOptions, makeDeathWatch } from './death-watch.js';
 
 export interface ChatConsumerOptions {
   redisUrl: string;
   concurrency: number;
   run: TurnRunner;
   running: RunningJobs;
+  /** See DeathWatchOptions. */
+  onDeath: DeathWatchOptions['onDeath'];
   logger: Logger;
 }
 
@@ -22,7 +24,7 @@ const unreadableLooks = 20;
 const unreadableMs = 500;
 
 /** Takes jobs of the queue `chat` and hands each to the runner: a thin adapter, nothing behind it knows BullMQ. */
-export function makeChatConsumer({ redisUrl, concurrency, run, running, logger }: ChatConsumerOptions) {
+export function makeChatConsumer({ redisUrl, concurrency, run, running, onDeath, logger }: ChatConsumerOptions) {
   const { name, payload, lockMs, stalledCheckMs, maxStalledCount } = queues.chat;
   const redis = makeRedis(redisUrl, 'worker', logger);
   let fetchedAt = performance.now();
@@ -80,6 +82,7 @@ export function makeChatConsumer({ redisUrl, concurrency, run, running, logger }
     redisUrl,
     workerId: worker.id,
     queueKey: `${queuePrefix}:${name}`,
+    onDeath,
     logger,
   });
   worker.on('error', (error) => logger.debug({ err: error }, 'chat worker'));

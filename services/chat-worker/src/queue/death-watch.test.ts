@@ -10,6 +10,8 @@ const lookMs = 600;
 describe('the watch over the workers', () => {
   let server: TestRedis;
   let redis: Redis;
+  /** Deaths told of, each with whether its jobs were still held then. */
+  const noted: { gone: string; jobIds: string[]; locked: boolean }[] = [];
   const watches = new Map<string, ReturnType<typeof makeDeathWatch>>();
 
   beforeAll(async () => {
@@ -18,6 +20,7 @@ describe('the watch over the workers', () => {
   beforeEach(async () => {
     redis = makeRedis(server.url, 'worker', logger);
     await redis.flushall();
+    noted.length = 0;
   });
   afterEach(async () => {
     await Promise.all([...watches.values()].map((watch) => watch.close()));
@@ -28,7 +31,10 @@ describe('the watch over the workers', () => {
 
   /** A worker that watches, with one job under way whose lock outlasts the test. */
   async function startWorker(workerId: string): Promise<void> {
-    watches.set(workerId, makeDeathWatch({ redisUrl: server.url, workerId, queueKey, logger, lookMs }));
+    const onDeath = async (gone: string, jobIds: string[]) => {
+      noted.push({ gone, jobIds, locked: await locked(gone) });
+    };
+    watches.set(workerId, makeDeathWatch({ redisUrl: server.url, workerId, queueKey, onDeath, logger, lookMs }));
     await redis.lpush(`${queueKey}:active`, `turn-of-${workerId}`);
     await redis.set(`${queueKey}:turn-of-${workerId}:lock`, `${workerId}:0`, 'PX', 600_000);
     await waitFor(() => connectionOf(workerId).then((id) => id !== null), { what: `${workerId} to be registered` });
@@ -62,6 +68,8 @@ describe('the watch over the workers', () => {
     await waitFor(async () => (await redis.hexists('sidestage:workers', 'victim')) === 0, {
       what: 'it to be forgotten',
     });
+    // Before they go back in the line: their next run reads what was noted.
+    expect(noted).toEqual([{ gone: 'victim', jobIds: ['turn-of-victim'], locked: true }]);
   });
 
   it('leaves a worker alone that one look has missed and the next one finds', async () => {

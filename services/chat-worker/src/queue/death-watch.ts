@@ -1,5 +1,6 @@
 import { closeRedis, type Logger, makeRedis } from '@sidestage/runtime';
 import { keys } from '@sidestage/turns';
+import { z } from 'zod';
 
 export interface DeathWatchOptions {
   redisUrl: string;
@@ -7,6 +8,8 @@ export interface DeathWatchOptions {
   workerId: string;
   /** The queue's keys without their last part, `<prefix>:<queue>`. */
   queueKey: string;
+  /** Told of a dead worker and its jobs before they go back in the line: what it notes, their next run can read. */
+  onDeath: (workerId: string, jobIds: string[]) => Promise<void>;
   logger: Logger;
   lookMs?: number;
 }
@@ -16,6 +19,16 @@ const missesOfDeath = 2;
 /** After Redis was away everybody gets so many looks' time to be back. */
 const looksToSettle = 3;
 const connectionName = (workerId: string) => `sidestage-worker:${workerId}`;
+
+/** KEYS active · ARGV queue key, worker id · gives the ids of the jobs whose locks the worker holds */
+const heldLua = `
+local held = {}
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local token = redis.call('GET', ARGV[1] .. ':' .. id .. ':lock')
+  if token and string.sub(token, 1, #ARGV[2] + 1) == ARGV[2] .. ':' then held[#held + 1] = id end
+end
+return held
+`;
 
 /**
  * Takes the locks off the jobs of a dead worker and marks them for BullMQ's next stalled check, which puts them back in the line.
@@ -44,7 +57,8 @@ const noteLua = `if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call
  * for its locks to run out takes 5 to 6. A worker that is cut off without its connection being closed is left to the locks; one that
  * is wrongly taken for dead loses its locks and stops itself, and the fence in Postgres refuses what it still writes.
  */
-export function makeDeathWatch({ redisUrl, workerId, queueKey, logger, lookMs = 1_000 }: DeathWatchOptions) {
+export function makeDeathWatch(options: DeathWatchOptions) {
+  const { redisUrl, workerId, queueKey, onDeath, logger, lookMs = 1_000 } = options;
   const redis = makeRedis(redisUrl, 'request', logger);
   const settleMs = looksToSettle * lookMs;
   /** No look before this (monotonic ms): whoever lost Redis has to assume that the others did too. */
@@ -64,6 +78,10 @@ export function makeDeathWatch({ redisUrl, workerId, queueKey, logger, lookMs = 
   });
 
   async function bury(gone: string): Promise<void> {
+    const held = await redis.eval(heldLua, 1, `${queueKey}:active`, queueKey, gone);
+    await onDeath(gone, z.array(z.string()).parse(held)).catch((error: unknown) => {
+      logger.warn({ err: error, worker: gone }, 'the death of a worker is not on record');
+    });
     const jobs = await redis.eval(releaseLua, 2, `${queueKey}:active`, `${queueKey}:stalled`, queueKey, gone);
     await redis.hdel(keys.workers(), gone);
     logger.warn({ worker: gone, jobs }, 'a worker is gone, its jobs go back in the line');

@@ -1,12 +1,13 @@
 import { type Problem, ProblemError } from '@sidestage/contracts';
 import { backoffMs, isUnavailable, type Logger, type Metrics, sleep, traceIdOf, withRetry } from '@sidestage/runtime';
-import type { ClaimedTurn, TurnRef, TurnRunRepository } from '@sidestage/store';
+import type { ClaimedTurn, TurnRef, TurnRunRepository, WorkerDeathRepository } from '@sidestage/store';
 import type { WaitingLine } from '@sidestage/turns';
 import type { Answer, Answerer } from '../answer/answerer.js';
 import type { ReplyStream, ReplyStreams } from '../answer/reply-stream.js';
 import { failedSettlement, type TurnEnder } from '../ending/turn-ender.js';
 import type { RunGate } from './run-gate.js';
 import { type Run, RunAborted } from './running-jobs.js';
+import { isSuspect, judge, type Verdict } from './suspicion.js';
 
 /** What becomes of the job. */
 export type RunOutcome =
@@ -16,9 +17,6 @@ export type RunOutcome =
   /** Given back at once, for another worker. */
   | { kind: 'returned' };
 
-/** From this many deaths of a worker on, a turn runs alone; with `deadAfter` it is quarantined: three deaths alone. */
-const aloneFrom = 2;
-const deadAfter = 5;
 /** Model errors a turn may have. */
 const mostFailures = 3;
 /** A turn whose Postgres was away in the middle of it is tried again after this. Milliseconds. */
@@ -35,6 +33,7 @@ interface Claim {
 
 export interface TurnRunnerOptions {
   repository: TurnRunRepository;
+  deaths: Pick<WorkerDeathRepository, 'beside'>;
   answer: Answerer;
   streams: ReplyStreams;
   ender: TurnEnder;
@@ -49,17 +48,20 @@ export interface TurnRunnerOptions {
  * only while Postgres cannot be reached.
  */
 export function makeTurnRunner(options: TurnRunnerOptions) {
-  const { repository, answer, streams, ender, waitingLine, gate, metrics, logger } = options;
+  const { repository, deaths, answer, streams, ender, waitingLine, gate, metrics, logger } = options;
 
   async function run(ref: TurnRef, job: Run): Promise<RunOutcome> {
     const together = await gate.enter(false);
     try {
       if (job.signal.aborted) return { kind: 'returned' };
-      const claimed = await claim(ref);
+      const claimed = await claim(ref, false);
       if (!claimed) return { kind: 'finished' };
       const { turn } = claimed;
       if (turn.wait_ms > 0) return { kind: 'delayed', delayMs: turn.wait_ms };
-      if (turn.crashes < aloneFrom || turn.crashes >= deadAfter) return await runClaimed(claimed, job);
+      const verdict = await verdictOn(turn);
+      if (verdict === null) return await later(turn, { failed: false, delayMs: unavailableMs });
+      if (verdict === 'dead' && !turn.expired) return await fail(turn, null, 'dead', deadProblem(turn));
+      if (verdict === 'together' || turn.expired) return await runClaimed(claimed, job);
       // It waits unclaimed for its turn alone: a neighbour's death meanwhile is not counted against it.
       await park(turn, { failed: false, delayMs: 0 });
     } finally {
@@ -68,23 +70,37 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
     const alone = await gate.enter(true);
     try {
       if (job.signal.aborted) return { kind: 'returned' };
-      const claimed = await claim(ref);
+      const claimed = await claim(ref, true);
       if (!claimed) return { kind: 'finished' };
       const { turn } = claimed;
       if (turn.wait_ms > 0) return { kind: 'delayed', delayMs: turn.wait_ms };
-      logger.warn({ turn_id: turn.id, crashes: turn.crashes }, 'runs alone: workers died while it ran');
+      logger.warn({ turn_id: turn.id, crashes: turn.crashes }, 'runs alone');
       return await runClaimed(claimed, job);
     } finally {
       alone();
     }
   }
 
-  function claim(ref: TurnRef): Promise<Claim | null> {
+  function claim(ref: TurnRef, alone: boolean): Promise<Claim | null> {
     return withRetry(async () => {
       const claimedAt = performance.now();
-      const turn = await repository.claim(ref);
+      const turn = await repository.claim(ref, alone);
       return turn && { turn, claimedAt };
     });
+  }
+
+  /** Null while Postgres cannot say what else has died. */
+  async function verdictOn(turn: ClaimedTurn): Promise<Verdict | null> {
+    if (!isSuspect(turn.crashes)) return 'together';
+    try {
+      const beside = await withRetry(() => deaths.beside(turn));
+      const verdict = judge({ crashes: turn.crashes, beside });
+      logger.info({ turn_id: turn.id, crashes: turn.crashes, beside, verdict }, 'workers died while it ran');
+      return verdict;
+    } catch (error) {
+      if (isUnavailable(error)) return null;
+      throw error;
+    }
   }
 
   async function runClaimed({ turn, claimedAt }: Claim, job: Run): Promise<RunOutcome> {
@@ -103,7 +119,6 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
       'turn claimed',
     );
     if (turn.expired) return fail(turn, null, 'failed', deadlineProblem(turn));
-    if (turn.crashes >= deadAfter) return fail(turn, null, 'dead', deadProblem(turn));
 
     const stream = streams.make({
       generationId: turn.generation_id,
