@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { makeDeadTurnRepository } from '@sidestage/store';
 import { type ModelServer, startGeminiServer, waitFor } from '@sidestage/testkit';
 import { makeWorkerWorld, type SentTurn, shownText, type WorkerWorld } from './test-support/worker-world.js';
 
@@ -60,6 +61,13 @@ describe('a message that kills workers', () => {
     });
     expect(await world.row(turn.turnId)).toMatchObject({ outcome: 'dead', crashes: 5, failures: 0 });
     expect(await world.row(turn.turnId)).toMatchObject({ problem: { detail: expect.stringContaining('set aside') } });
+    // Its deaths alone are put down to it, so that they excuse no other turn; operators read why it was set aside.
+    const deaths = await world.testDatabase.query('SELECT lone_turn_id FROM worker_deaths ORDER BY at');
+    expect(deaths.map(({ lone_turn_id }) => lone_turn_id)).toEqual([null, null, ...Array(3).fill(turn.turnId)]);
+    const listed = await makeDeadTurnRepository(world.database.engine).list({ limit: 10 });
+    expect(listed.rows).toMatchObject([
+      { id: turn.turnId, crashes: 5, problem: { detail: expect.stringContaining('5 workers stopped') } },
+    ]);
     for (const neighbour of neighbours) {
       const events = await neighbour.ended(25_000);
       expect(events.at(-1)?.type).toBe('completed');

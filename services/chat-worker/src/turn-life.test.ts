@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type ModelServer, startGeminiServer, waitFor } from '@sidestage/testkit';
 import { failedSettlement } from './ending/turn-ender.js';
-import { makeWorkerWorld, shownText, type WorkerWorld } from './test-support/worker-world.js';
+import { makeWorkerWorld, type SentTurn, shownText, type WorkerWorld } from './test-support/worker-world.js';
 
 const reply = 'Sleep is when memories settle [1]. Naps help too [1].';
 
@@ -133,6 +133,41 @@ describe('the life of a turn', () => {
     expect(gemini.requests).toHaveLength(0);
   });
 
+  describe('where workers died that did not run it', () => {
+    /** Its worker is dead as well; others died without it. */
+    async function suspect(crashes: number, beside: number): Promise<SentTurn> {
+      const turn = await world.send('innocent', { offer: false });
+      await world.testDatabase.query(
+        `UPDATE turns SET state = 'running', epoch = $2, crashes = $2 - 1, heartbeat_at = now() - interval '1 hour' WHERE id = $1`,
+        [turn.turnId, crashes],
+      );
+      await world.testDatabase.query(
+        `INSERT INTO worker_deaths (worker_id) SELECT gen_random_uuid()::text FROM generate_series(1, $1::int)`,
+        [crashes + beside],
+      );
+      return turn;
+    }
+    afterEach(() => world.testDatabase.query('DELETE FROM worker_deaths'));
+
+    test('a turn is not set aside for as many deaths as usual', async () => {
+      const turn = await suspect(6, 2);
+      expect((await turn.ended()).at(-1)?.type).toBe('completed');
+      expect(await world.row(turn.turnId)).toMatchObject({ outcome: 'completed', crashes: 6, alone: true });
+    });
+
+    test('a turn of whose deaths most had nothing to do with it runs beside others', async () => {
+      const turn = await suspect(6, 9);
+      expect((await turn.ended()).at(-1)?.type).toBe('completed');
+      expect(await world.row(turn.turnId)).toMatchObject({ outcome: 'completed', crashes: 6, alone: false });
+    });
+
+    test('a turn is set aside all the same once its deaths are enough more than theirs', async () => {
+      const turn = await suspect(7, 2);
+      expect((await turn.ended()).at(-1)?.type).toBe('failed');
+      expect(await world.row(turn.turnId)).toMatchObject({ outcome: 'dead', crashes: 7 });
+    });
+  });
+
   test('a stopping worker hands an unfinished turn over, and nothing is counted against it', async () => {
     gemini.behave({ reply, tokenDelayMs: 300 });
     const turn = await world.send('A long one');
@@ -145,5 +180,26 @@ describe('the life of a turn', () => {
     expect(events.at(-1)?.type).toBe('completed');
     expect(shownText(events)).toBe((await world.row(turn.turnId)).reply_text);
     expect(await world.row(turn.turnId)).toMatchObject({ crashes: 0, failures: 0 });
+  });
+
+  test('six stopping workers in a row make no turn dead, nor do the pauses a provider asks for between', async () => {
+    gemini.behave({ reply, tokenDelayMs: 300 });
+    for (const worker of world.inProcessWorkers()) await worker.stop();
+    const turn = await world.send('A long one, often');
+    const said = () => turn.events.filter((event) => event.type === 'delta').length;
+    for (let rollout = 1; rollout <= 6; rollout++) {
+      const before = said();
+      gemini.next({ status: 429, retryAfterSeconds: 0.05 });
+      const worker = await world.startWorker({ ...settings(), DRAIN_MS: '50' });
+      await waitFor(() => said() > before, { what: `rollout ${rollout}` });
+      await worker.stop();
+    }
+    gemini.behave({ reply });
+    await world.startWorker(settings());
+    expect((await turn.ended()).at(-1)?.type).toBe('completed');
+    const row = await world.row(turn.turnId);
+    expect(row).toMatchObject({ outcome: 'completed', crashes: 0, failures: 0 });
+    expect(row.epoch).toBeGreaterThan(12);
+    expect(shownText(turn.events)).toBe(row.reply_text);
   });
 });
