@@ -56,7 +56,7 @@ describe('Postgres slow', () => {
 });
 
 describe('Postgres backend killed', () => {
-  test('while turns are accepted, again and again: the process survives, each 202 is one row, and nothing else is a row', async () => {
+  test('while turns are accepted, again and again: the process survives, and each 202 is one row', async () => {
     const accepted: string[] = [];
     let cutting = true;
     const cutter = (async () => {
@@ -78,8 +78,10 @@ describe('Postgres backend killed', () => {
     }
     cutting = false;
     expect(await cutter).toBeGreaterThan(20);
-    const rows = new Set((await stage.turns()).map(({ id }) => id));
-    expect(accepted.filter((id) => !rows.has(id))).toEqual([]);
+    const rows = (await stage.turns()).map(({ id }) => id);
+    expect(new Set(accepted).size).toBe(accepted.length);
+    expect(accepted.filter((id) => !rows.includes(id))).toEqual([]);
+    expect(accepted.length).toBeGreaterThan(0);
     await waitFor(async () => (await stage.chat(key, {})).status === 200, { what: 'the gateway to answer again' });
   }, 60_000);
 });

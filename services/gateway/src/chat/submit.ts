@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type LimitState, ProblemError, type TierPolicy } from '@sidestage/contracts';
-import { isUuid, makeId } from '@sidestage/runtime';
+import { isRetryable, isUuid, makeId } from '@sidestage/runtime';
 import type { AcceptResult, NewTurn, TurnReadRepository, TurnRow } from '@sidestage/store';
 import type { AdmissionRequest, AdmissionResult } from '@sidestage/turns';
 import type { Principal } from '../auth/principal.js';
@@ -124,7 +124,10 @@ export function makeSubmitter(dependencies: SubmitDependencies) {
       await admission.withdraw(request);
       if (hasState(error, '23503')) throw creatorNotFound();
       throw new ProblemError('unavailable', {
-        detail: 'Your message could not be stored. Nothing was kept; please send it again.',
+        // The connection may have been lost after the commit: then only the key tells that it is the same message.
+        detail: isRetryable(error)
+          ? 'Your message may not have been stored. Please send it again, with the same idempotency key if it had one.'
+          : 'Your message could not be stored. Nothing was kept; please send it again.',
         retryAfterSeconds: 2,
         cause: error,
       });
