@@ -1,7 +1,7 @@
 import type { OwnedProcess } from '@sidestage/embedded';
 import type { DataServer } from './data-servers.js';
 import { explain } from './launch-error.js';
-import { askLive, watchLiveness } from './live-watch.js';
+import { askLive, type LiveWatchOptions, watchLiveness } from './live-watch.js';
 import type { RunFile } from './run-file.js';
 import { hostOf, type ServiceProcess, startService } from './service-process.js';
 import { describeExit, makeSupervised, type Supervised, type SuperviseOptions } from './supervised.js';
@@ -20,6 +20,8 @@ export class Keeper {
   constructor(
     private readonly runFile: RunFile,
     private readonly terminal: Terminal,
+    /** How services are asked whether they make progress. */
+    private readonly watch: Pick<LiveWatchOptions, 'everyMs' | 'misses'> = {},
   ) {}
 
   get stopping(): boolean {
@@ -69,6 +71,7 @@ export class Keeper {
   /** Ends a service that runs without progress; it is then started again as after a crash. */
   #watch(service: ServiceProcess, child: OwnedProcess): void {
     const stopWatching = watchLiveness({
+      ...this.watch,
       ask: () => askLive(service.port, hostOf(service)),
       onStuck: (why) => {
         this.terminal.notice(`${service.name} makes no progress (${why}); ending it`);

@@ -1,22 +1,29 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type OwnedProcess, startOwnedProcess } from '@sidestage/embedded';
 import { waitFor } from '@sidestage/testkit';
+import { Keeper } from './keeper.js';
 import { askLive, watchLiveness } from './live-watch.js';
-import { makeSupervised, type Supervised } from './supervised.js';
+import { RunFile } from './run-file.js';
+import { makeTerminal } from './terminal.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-/** A service whose `/health/live` answers what its parent tells it, and at first with 200. */
+/** A service that is ready and, the first time it is started, not live. */
 const script = `
-  let stuck = process.env.STUCK === 'yes';
+  const { existsSync, writeFileSync } = require('node:fs');
+  const stuck = !existsSync(process.env.MARKER);
+  writeFileSync(process.env.MARKER, '');
   require('node:http').createServer((request, response) => {
-    response.writeHead(stuck ? 503 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(stuck ? { detail: 'jobs wait and none was fetched for 31 s' } : { status: 'ok' }));
+    const fine = request.url === '/health/ready' || !stuck;
+    response.writeHead(fine ? 200 : 503, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(fine ? { status: 'ok' } : { detail: 'jobs wait and none was fetched for 31 s' }));
   }).listen(Number(process.env.PORT), '127.0.0.1');
 `;
 
@@ -30,43 +37,26 @@ async function freePort(): Promise<number> {
 
 describe('a silent worker', () => {
   test('alive but without progress is ended, and its supervisor starts a clean one', async () => {
-    const port = await freePort();
-    const started: OwnedProcess[] = [];
+    const folder = mkdtempSync(join(tmpdir(), 'sidestage-live-'));
+    cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+    const entry = join(folder, 'main.cjs');
+    writeFileSync(entry, script);
     const said: string[] = [];
-    const supervised: Supervised = makeSupervised({
-      start: async () => {
-        const child = await startOwnedProcess({
-          command: process.execPath,
-          args: ['-e', script],
-          env: { ...process.env, PORT: String(port), STUCK: started.length === 0 ? 'yes' : 'no' },
-        });
-        await waitFor(() => fetch(`http://127.0.0.1:${port}/health/live`), { what: 'the service to listen' });
-        const stopWatching = watchLiveness({
-          ask: () => askLive(port, '127.0.0.1'),
-          onStuck: (why) => {
-            said.push(why);
-            void child.stop(1_000);
-          },
-          everyMs: 30,
-          misses: 3,
-        });
-        void child.exited.then(stopWatching);
-        return child;
-      },
-      stop: (child) => child.stop(1_000),
-      onStarted: (child) => started.push(child),
-      onCrash: () => undefined,
-      onRecovered: () => said.push('back'),
-      onFailed: () => undefined,
-      firstDelayMs: 10,
-    });
-    cleanups.push(() => supervised.stop());
-    await supervised.start();
-    await waitFor(() => said.includes('back'), { what: 'the restart' });
-    expect(said).toEqual(['jobs wait and none was fetched for 31 s', 'back']);
+    const terminal = makeTerminal({ isTTY: false, write: (text) => said.push(text) }, true);
+    const runFile = new RunFile(folder);
+    const keeper = new Keeper(runFile, terminal, { everyMs: 30, misses: 3 });
+    cleanups.unshift(() => keeper.stop());
+    const port = await freePort();
+    const env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), MARKER: join(folder, 'started') };
+    await keeper.startServices([{ name: 'worker', entry, port, log: join(folder, 'worker.log'), env, cwd: folder }]);
+    const [first] = runFile.readLeftovers();
+    await waitFor(() => said.join('').includes('worker is back'), { timeoutMs: 20_000, what: 'the restart' });
+    expect(said.join('')).toContain('worker makes no progress (jobs wait and none was fetched for 31 s); ending it');
+    const [second] = runFile.readLeftovers();
+    expect(second?.pid).not.toBe(first?.pid);
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(started).toHaveLength(2);
-    expect(started[1]?.alive()).toBe(true);
+    expect(runFile.readLeftovers()).toEqual([second]);
+    expect(await askLive(port, '127.0.0.1')).toBeNull();
   });
 
   test('frozen, so that it answers nothing, counts as without progress too', async () => {
