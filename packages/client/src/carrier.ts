@@ -3,6 +3,7 @@ import { isFinal, type Road } from './roads/road.js';
 import type { LiveTurn } from './turn.js';
 import type { TransportKind } from './types.js';
 import { type Backoff, backoffMs } from './wire/backoff.js';
+import type { Listeners } from './wire/listeners.js';
 import { pause } from './wire/pause.js';
 import { SidestageError, toSidestageError, unreachable } from './wire/problem.js';
 
@@ -14,8 +15,8 @@ export interface CarrierParts {
   giveUpMs: number;
   /** Aborts when the conversation is closed. */
   signal: AbortSignal;
-  /** Resolves when the network is back: a wait makes no more sense. */
-  wake: () => Promise<void>;
+  /** Told when the network is back: a wait makes no more sense. */
+  hurry: Listeners<[]>;
   /** When anything was last heard on the line that brings this turn, ms (monotonic). */
   heardAt: (turn: LiveTurn) => number;
   /** A try over HTTP begins, or was in vain. */
@@ -62,9 +63,9 @@ export class Carrier {
   }
 
   #wait(turn: LiveTurn, atLeastMs: number, failures: number): Promise<void> {
-    const { backoff, random, signal, wake } = this.parts;
+    const { backoff, random, signal, hurry } = this.parts;
     // A server that says when is believed; the jitter comes on top, so that not all it told so come at once.
-    return pause(atLeastMs + backoffMs(failures, random(), backoff), signal, Promise.race([turn.over, wake()]));
+    return pause(atLeastMs + backoffMs(failures, random(), backoff), { signal, hurry, until: turn.over });
   }
 
   /** Gives the turn up, with the last problem met, once nothing was heard for too long. */

@@ -12,7 +12,6 @@ import { type HttpRoadParts, StreamRoad } from './roads/stream-road.js';
 import { LiveTurn, type TurnFields } from './turn.js';
 import { TurnRegister } from './turn-register.js';
 import type { Conversation, ConversationOptions, Link, SendOptions, TransportKind, Turn } from './types.js';
-import { Deferred } from './wire/deferred.js';
 import { Listeners } from './wire/listeners.js';
 import { cancelledTurn, closedHere, problemOf, SidestageError, tooLarge } from './wire/problem.js';
 import { ReplySocket } from './wire/reply-socket.js';
@@ -32,7 +31,7 @@ export class LiveConversation implements Conversation {
   readonly #closing = new AbortController();
   readonly #unwatchNetwork: () => void;
   readonly #onTurn = new Listeners<[Turn]>();
-  #wake = new Deferred<void>();
+  readonly #hurry = new Listeners<[]>();
   /** The socket's session, begun as `new`, has got its conversation from a message it carried. */
   #bound = false;
   /** Settles when the message sent last has its place. */
@@ -91,9 +90,7 @@ export class LiveConversation implements Conversation {
 
   connect(): void {
     this.#socket?.connect();
-    const { resolve } = this.#wake;
-    this.#wake = new Deferred();
-    resolve();
+    this.#hurry.tell();
   }
 
   send(message: string, options: SendOptions = {}): Turn {
@@ -137,7 +134,10 @@ export class LiveConversation implements Conversation {
   async #sendInOrder(turn: LiveTurn): Promise<void> {
     const before = this.#placed;
     this.#turns.addOwn(turn);
-    this.#placed = Promise.all([before, turn.accepted.catch(() => undefined)]);
+    this.#placed = turn.accepted.then(
+      () => undefined,
+      () => before,
+    );
     this.#socket?.connect();
     await Promise.race([before, turn.over]);
     await this.#carrier.carry(turn);
@@ -217,7 +217,7 @@ export class LiveConversation implements Conversation {
         if (this.#ladder.current === 'ws') this.#socket?.suspectCredential();
         this.#socketRoad?.onChange();
         this.#linkState.tell();
-        if (this.#ladder.current !== 'ws') void this.#probe();
+        if (this.#ladder.current !== 'ws' && this.#turns.isIdle) void this.#probe();
       },
     });
   }
@@ -255,7 +255,7 @@ export class LiveConversation implements Conversation {
         post: new PollRoad({ ...common, isBest: () => ladder.current === 'post', random: this.parts.random }),
       },
       signal: this.#closing.signal,
-      wake: () => this.#wake.promise,
+      hurry: this.#hurry,
       heardAt: (turn) =>
         this.#socketRoad?.isAttached(turn) ? Math.max(turn.heardAt, this.#socket?.heardAt ?? 0) : turn.heardAt,
       onHttp: (how) => this.#linkState.onHttp(how),

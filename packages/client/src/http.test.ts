@@ -345,6 +345,19 @@ describe('roads', () => {
     await turn.reply;
   });
 
+  test('with nothing to send, it is known whether only sockets do not get through or nothing does', async () => {
+    gateway.onUpgrade = () => 403;
+    answer((request) => sendJson(request, 200, { items: [], next_cursor: null }));
+    const blocked = begin({ transports: ['ws', 'sse'] });
+    blocked.connect();
+    await waitFor(() => blocked.transport === 'sse' && blocked.link === 'open');
+    await gateway.close();
+    const cut = begin({ transports: ['ws', 'sse'] });
+    cut.connect();
+    await waitFor(() => cut.transport === 'sse' && cut.link === 'reconnecting');
+    gateway = await startScriptedGateway();
+  });
+
   test('an end user and the latest conversation are never sent over a socket, which cannot carry them', () => {
     expect(begin({ transports: ['ws', 'sse'] }, { userId: 'u1' }).transport).toBe('sse');
     expect(begin({ transports: ['ws', 'sse'] }, { conversationId: 'latest' }).transport).toBe('sse');

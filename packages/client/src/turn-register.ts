@@ -68,6 +68,11 @@ export class TurnRegister {
     return foreign;
   }
 
+  /** No turn is under way. */
+  get isIdle(): boolean {
+    return this.#own.size === 0 && this.#byMessage.size === 0;
+  }
+
   failAll(error: SidestageError): void {
     for (const turn of [...this.#own.values(), ...this.#byMessage.values()]) turn.fail(error);
   }

@@ -28,7 +28,7 @@ export class PollRoad implements Road {
       await this.#look(turn, signal);
       if (turn.isOver || !this.parts.isBest()) break;
       // Half of it fixed: many turns must not ask in step.
-      await pause(everyMs * (0.5 + this.parts.random() / 2), signal);
+      await pause(everyMs * (0.5 + this.parts.random() / 2), { signal, until: turn.over });
       everyMs = Math.min(lookEveryMs.last, everyMs * 1.5);
     }
     return { fruitful: true, waitMs: 0 };

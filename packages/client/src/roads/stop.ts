@@ -19,7 +19,7 @@ export async function stopOverHttp(
     } catch (thrown) {
       const error = toSidestageError(thrown);
       if (isFinal(error, true)) return;
-      await pause((error.retryAfterMs ?? 0) + backoffMs(failures, random(), backoff), signal, turn.over);
+      await pause((error.retryAfterMs ?? 0) + backoffMs(failures, random(), backoff), { signal, until: turn.over });
     }
   }
 }

@@ -176,6 +176,22 @@ describe('the fan’s page', () => {
     expect(await finishedReply(page)).toContain('You asked');
   }, 60_000);
 
+  it('goes on in a conversation that was left for a while and come back to', async () => {
+    stage.fleet.model?.behave({ reply: 'Still here.' });
+    const page = await openChat();
+    await say(page, question);
+    await finishedReply(page);
+    const conversation = await page.waitForURL(/\/c\/marta-okkonen\/[\w-]+$/).then(() => page.url());
+    await page.locator('a[href="/"]').first().click();
+    await page.locator('.question').first().waitFor();
+    // Longer than a line is kept for somebody who turns round at once.
+    await page.waitForTimeout(1_500);
+    await page.goBack();
+    expect(page.url()).toBe(conversation);
+    await say(page, 'Are you?');
+    await finishedReplies(page, 2);
+  }, 60_000);
+
   it('says so where a part of the page does not come, and mends itself when loaded again', async () => {
     const page = await stage.visit();
     await page.route(/assets\/ChatPage-.*\.js/, (route) => route.abort());
