@@ -199,7 +199,7 @@ describe('a hot conversation', () => {
           [conversationId],
         );
       await waitFor(async () => (await turns()).every(({ outcome }) => outcome === 'completed'), {
-        timeoutMs: 60_000,
+        timeoutMs: 150_000,
         everyMs: 200,
         what: 'all to be answered',
       });
@@ -212,5 +212,5 @@ describe('a hot conversation', () => {
     } finally {
       await world.close();
     }
-  }, 90_000);
+  }, 180_000);
 });

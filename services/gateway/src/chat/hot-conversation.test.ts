@@ -53,7 +53,7 @@ describe('a hot conversation', () => {
         [conversation_id],
       );
     await waitFor(async () => (await done()).every(({ state }) => state === 'done'), {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
       what: 'every turn to be answered',
     });
     const turns = await done();
@@ -69,5 +69,5 @@ describe('a hot conversation', () => {
       );
       expect(own).toEqual([...own].sort((a, b) => a - b));
     }
-  }, 90_000);
+  }, 180_000);
 });
