@@ -83,7 +83,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function roll(part: FleetProcess): Promise<void> {
   const startedAt = performance.now();
-  expect(await part.stop(30_000)).toBe(0);
+  expect(await part.stop(60_000)).toBe(0);
   const stoppedMs = performance.now() - startedAt;
   await part.start();
   console.log(
