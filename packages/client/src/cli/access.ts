@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { CommandError, exitCodes, type Surroundings, usageError } from './command.js';
+import { CommandError, exitCodes, type Surroundings, usageError } from './surroundings.js';
 
 /** Where the gateway is, and who we are to it. */
 export interface Access {

@@ -1,16 +1,9 @@
 import { parseArgs } from 'node:util';
-import {
-  type Command,
-  type CommandContext,
-  CommandError,
-  type ExitCode,
-  exitCodes,
-  type Surroundings,
-  usageError,
-} from './command.js';
+import type { Command, CommandContext } from './command.js';
 import { deadCommands } from './dead-commands.js';
 import { openGateway } from './gateway.js';
 import { commandHelp, generalHelp } from './help.js';
+import { CommandError, type ExitCode, exitCodes, type Surroundings, usageError } from './surroundings.js';
 
 const commands: readonly Command[] = [...deadCommands];
 

@@ -7,8 +7,9 @@ import {
   retriedTurnSchema,
 } from '@sidestage/contracts';
 import { columns, printable } from './columns.js';
-import { type Command, type CommandContext, type ExitCode, exitCodes, usageError } from './command.js';
+import type { Command, CommandContext } from './command.js';
 import { type Gateway, RefusedError } from './gateway.js';
+import { type ExitCode, exitCodes, usageError } from './surroundings.js';
 
 const path = '/api/v1/admin/dead-turns';
 const largestPage = 100;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Problem, problemSchema, sessionSchema } from '@sidestage/contracts';
 import type { z } from 'zod';
 import { type Access, findAccess } from './access.js';
-import { CommandError, exitCodes, type Surroundings } from './command.js';
+import { CommandError, exitCodes, type Surroundings } from './surroundings.js';
 
 const requestMs = 35_000;
 /** A refusal that says when to come back is waited for this often, and no longer than this at a time. */
