@@ -44,9 +44,11 @@ function tokenOf(request: IncomingMessage): string | null {
 export function makeHandshake(options: {
   dependencies: Pick<ChatDependencies, 'authenticator' | 'limits' | 'origins' | 'config'>;
   findConversation: ConversationFinder;
+  /** Milliseconds; default the monotonic clock. */
+  now?: () => number;
 }) {
   const { authenticator, limits, origins, config } = options.dependencies;
-  const budget = new Budget(handshakes.perSecond, handshakes.burst);
+  const budget = new Budget(handshakes.perSecond, handshakes.burst, options.now);
 
   function authenticate(request: IncomingMessage): Promise<Principal> {
     const address = clientAddress(request, config.trustProxyHops);
