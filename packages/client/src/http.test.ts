@@ -285,9 +285,29 @@ describe('roads', () => {
     through = true;
     await waitFor(() => conversation.transport === 'ws');
     void conversation.send('and now?');
-    const sockets = () => gateway.sockets.filter(({ frames }) => frames.some(({ type }) => type === 'message'));
-    // Never one that began as `new`: the message would begin a conversation of its own.
-    expect((await waitFor(() => sockets()[0])).path).toMatch(/^\/ws\/conversation\//);
+    const frames = () => gateway.sockets.flatMap((socket) => socket.frames);
+    expect(await waitFor(() => frames()[0])).toMatchObject({ type: 'message', message: 'and now?' });
+  });
+
+  test('a socket that began before the conversation did is not used for the next message of it', async () => {
+    gateway.onUpgrade = () => 403;
+    gateway.onRequest = () => {
+      gateway.onUpgrade = () => null;
+    };
+    const conversation = begin({ transports: ['ws', 'sse'] });
+    const first = conversation.send('one');
+    void conversation.send('two');
+    const request = await gateway.request(0);
+    expect((await gateway.socket(0)).path).toMatch(/^\/ws\/new\//);
+    await waitFor(() => conversation.transport === 'ws');
+    writeEvents(request, 'm1', [event('m1', 1, started)]);
+    // On the one begun as `new` it would begin a conversation of its own.
+    const second = await gateway.socket(1);
+    expect(second.path).toMatch(/^\/ws\/conversation\//);
+    expect(await second.frame('message')).toMatchObject({ message: 'two' });
+    expect(gateway.sockets[0]?.frames).toEqual([]);
+    writeEvents(request, 'm1', [event('m1', 2, completed('m1', 'whole'))]);
+    await first.reply;
   });
 
   test('a stream that brings not one byte gives way to plain requests, for the very same turn', async () => {

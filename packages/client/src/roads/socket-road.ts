@@ -45,7 +45,6 @@ export class SocketRoad implements Road {
       return { fruitful: true, waitMs: 0 };
     } finally {
       this.#errands.delete(turn);
-      if (turn.isOver) this.#attached.delete(turn);
     }
   }
 
@@ -61,7 +60,9 @@ export class SocketRoad implements Road {
 
   /** The server brings events of it over this socket by itself. */
   attach(turn: LiveTurn): void {
+    if (this.#attached.has(turn) || turn.isOver) return;
     this.#attached.add(turn);
+    void turn.over.then(() => this.#attached.delete(turn));
   }
 
   isAttached(turn: LiveTurn): boolean {
@@ -100,7 +101,7 @@ export class SocketRoad implements Road {
   #handOver(turn: LiveTurn): void {
     if (turn.messageId !== null) {
       if (!this.#attached.has(turn)) this.#resume(turn);
-      this.#attached.add(turn);
+      this.attach(turn);
       if (turn.unwanted) this.cancel(turn);
       return;
     }
