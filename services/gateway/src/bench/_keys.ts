@@ -6,11 +6,14 @@ export interface KeyCounts {
   withoutEnd: Record<string, number>;
 }
 
+/** What Redis says of a key that is not there. */
+const gone = -2;
+
 const familyOf = (key: string): string =>
   key
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '*')
     .replaceAll(/\b(key|user):\*/g, '$1')
-    .replaceAll(/\b[0-9a-f]{16,}\b/g, '*')
+    .replaceAll(/[\w-]{32,}/g, '*')
     .replaceAll(/\d+/g, 'n');
 
 /** All keys of a Redis, counted. */
@@ -23,7 +26,10 @@ export async function countKeys(url: string): Promise<KeyCounts> {
       cursor = next;
       const ends = await Promise.all(keys.map((key) => redis.pttl(key)));
       keys.forEach((key, index) => {
-        const kind = (ends[index] ?? -1) >= 0 ? counts.withEnd : counts.withoutEnd;
+        const end = ends[index] ?? gone;
+        // Some end between the two questions.
+        if (end === gone) return;
+        const kind = end >= 0 ? counts.withEnd : counts.withoutEnd;
         kind[familyOf(key)] = (kind[familyOf(key)] ?? 0) + 1;
       });
     }
