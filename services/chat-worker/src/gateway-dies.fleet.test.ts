@@ -50,8 +50,8 @@ describe('a gateway that dies between commit and enqueue', () => {
     await waitFor(
       async () =>
         (await database.query('SELECT FROM turns WHERE outcome = $1', ['completed'])).length === answers.length,
-      { timeoutMs: 30_000, what: 'the three turns to be answered' },
+      { timeoutMs: 60_000, what: 'the three turns to be answered' },
     );
     expect(await database.query('SELECT FROM turns')).toHaveLength(3);
-  }, 60_000);
+  }, 120_000);
 });

@@ -36,10 +36,10 @@ describe('a worker', () => {
         const from = turn.events.findIndex((event) => event.type === 'started' && event.attempt === attempt);
         return from >= 0 && turn.events.slice(from).some((event) => event.type === 'delta');
       },
-      { timeoutMs: 20_000, what: `text of attempt ${attempt}` },
+      { timeoutMs: 60_000, what: `text of attempt ${attempt}` },
     );
 
-  async function expectWhole(turn: SentTurn, timeoutMs = 30_000): Promise<void> {
+  async function expectWhole(turn: SentTurn, timeoutMs = 60_000): Promise<void> {
     const events = await turn.ended(timeoutMs);
     expect(events.at(-1)).toMatchObject({ type: 'completed', reply: { text: clean } });
     expect(shownText(events)).toBe(clean);
@@ -82,7 +82,7 @@ describe('a worker', () => {
     });
     expect(late.written).toBe(false);
     expect(await world.row(turn.turnId)).toMatchObject({ state: 'running', reply_text: null });
-  }, 60_000);
+  }, 150_000);
 
   test('killed, and the next one of the same job killed too: still answered, once', async () => {
     const first = await world.forkWorker(settings());
@@ -96,7 +96,7 @@ describe('a worker', () => {
     await second.kill('SIGKILL');
     await expectWhole(turn);
     expect(await world.row(turn.turnId)).toMatchObject({ crashes: 2, failures: 0, outcome: 'completed' });
-  }, 90_000);
+  }, 180_000);
 
   test('that stored a reply and died before its last event, with the queue wiped as well: the fan is told, once, whole', async () => {
     const turn = await world.send('How does sleep help?', { offer: false });
@@ -113,7 +113,7 @@ describe('a worker', () => {
     await waitFor(async () => (await world.row(turn.turnId)).announced, { what: 'the turn to be announced' });
     expect(gemini.requests).toHaveLength(0);
     expect(turn.events.filter((event) => event.type === 'completed')).toHaveLength(1);
-  }, 60_000);
+  }, 150_000);
 
   test('in the middle of replies when Redis cannot write its file: what it said is stored, and said when Redis takes it', async () => {
     gemini.behave({ reply: words, tokenDelayMs: 60 });
@@ -124,12 +124,12 @@ describe('a worker', () => {
     await waitFor(async () => refusesWrites(), { what: 'Redis to refuse writes' });
     turns.push(await world.send('while it refuses'));
     await waitFor(async () => (await world.row(turns[0]?.turnId ?? '')).outcome === 'completed', {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       what: 'the reply to be stored without Redis',
     });
     world.testRedis.freeDisk();
     for (const turn of turns) await expectWhole(turn);
-  }, 60_000);
+  }, 150_000);
 
   test('in the middle of replies when Redis is full: what it said is stored, and said when there is room', async () => {
     gemini.behave({ reply: words, tokenDelayMs: 60 });
@@ -138,12 +138,12 @@ describe('a worker', () => {
     await waitFor(() => turn.events.some((event) => event.type === 'delta'));
     await world.redis.config('SET', 'maxmemory', '1');
     await waitFor(async () => (await world.row(turn.turnId)).outcome === 'completed', {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       what: 'the reply to be stored without Redis',
     });
     await world.redis.config('SET', 'maxmemory', '0');
     await expectWhole(turn);
-  }, 60_000);
+  }, 150_000);
 
   async function refusesWrites(): Promise<boolean> {
     return world.redis.set('probe', String(Math.random())).then(
@@ -159,7 +159,7 @@ describe('a worker', () => {
   });
 
   test('whose Postgres is read-only in the middle of replies: nothing is counted against a turn, all are answered', async () => {
-    gemini.behave({ reply: words, tokenDelayMs: 40 });
+    gemini.behave({ reply: words, tokenDelayMs: 300 });
     const worker = await world.startWorker(settings());
     const turns = await Promise.all(['one', 'two', 'three'].map((message) => world.send(message)));
     await waitFor(() => turns.every((turn) => turn.events.some((event) => event.type === 'delta')));
@@ -170,16 +170,19 @@ describe('a worker', () => {
       'CREATE TRIGGER refuse BEFORE UPDATE ON turns FOR EACH STATEMENT EXECUTE FUNCTION refuse()',
     );
     const health = async (which: string) => (await fetch(`http://127.0.0.1:${worker.port}/health/${which}`)).status;
-    await waitFor(async () => (await health('ready')) === 503, { what: 'the worker not to be ready' });
+    await waitFor(async () => (await health('ready')) === 503, {
+      timeoutMs: 30_000,
+      what: 'the worker not to be ready',
+    });
     expect(await health('live')).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     await world.testDatabase.query('DROP FUNCTION refuse CASCADE');
     for (const turn of turns) {
-      await expectWhole(turn, 40_000);
+      await expectWhole(turn);
       expect(await world.row(turn.turnId)).toMatchObject({ crashes: 0, failures: 0 });
     }
     expect(gemini.requests).toHaveLength(3);
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('a hot conversation', () => {
