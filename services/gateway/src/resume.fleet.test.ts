@@ -5,8 +5,8 @@ import { type FleetStage, setFleetStage } from './testing/fleet-stage.js';
 import { openRoad, type Road } from './testing/road.js';
 
 const streams = 500;
-/** Half a minute of text, so that all are in the middle of it when the gateway dies. */
-const reply = 'The loaf rests for a whole day before anyone may cut it, and nobody is in a hurry. '.repeat(6);
+/** More than a minute of text, so that all are in the middle of it when the gateway dies. */
+const reply = 'The loaf rests for a whole day before anyone may cut it, and nobody is in a hurry. '.repeat(11);
 
 let stage: FleetStage;
 let roads: Road[] = [];
@@ -19,7 +19,7 @@ beforeAll(async () => {
     keys: 50,
     env: { WORKER_CONCURRENCY: '400', RETRIEVAL_URL: 'http://127.0.0.1:9', RETRIEVAL_TIMEOUT_MS: '200' },
   });
-  stage.fleet.model?.behave({ reply, tokenDelayMs: 300 });
+  stage.fleet.model?.behave({ reply, tokenDelayMs: 400 });
 }, 120_000);
 afterAll(async () => {
   for (const road of roads) road.close();
@@ -84,4 +84,4 @@ test('a gateway killed with 500 open streams: the other one resumes each, byte f
     expect(text).toBe(stored.get(messageId));
     expect([resumes > 0, resets]).toEqual([true, 0]);
   }
-}, 180_000);
+}, 240_000);
