@@ -5,7 +5,10 @@ import type { Random } from '../random.js';
 /** Longer than any fault lasts that spares the workers. */
 const takeMs = 240_000;
 
-/** The processes that faults strike: each is struck by one fault at a time, and of each kind as many as `keep` are left in peace. */
+/**
+ * The processes that faults strike: each is struck by one fault at a time, and a worker only while all of them run. Otherwise the strikes, which
+ * may come faster than a process starts, would fall on the last one that has taken up all the work.
+ */
 export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways: readonly FleetProcess[] }) {
   const busy = new Set<FleetProcess>();
   const mends = new Set<Promise<unknown>>();
@@ -13,16 +16,16 @@ export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways
   let spared = false;
 
   return {
-    /** One that runs, once enough others do. */
+    /** One that runs and fits, chosen by chance. */
     async take(kind: 'workers' | 'gateways', random: Random, fits: (one: FleetProcess) => boolean = () => true) {
       const of = processes[kind];
-      const keep = of.length > 2 ? 2 : 1;
+      const needed = kind === 'workers' ? of.length : 1;
       return waitFor(
         () => {
           if (spared && kind === 'workers') return null;
           const ready = of.filter((one) => !busy.has(one) && one.alive());
           const fitting = ready.filter(fits);
-          if (ready.length < keep || fitting.length === 0) return null;
+          if (ready.length < needed || fitting.length === 0) return null;
           const taken = random.pick(fitting);
           busy.add(taken);
           return taken;

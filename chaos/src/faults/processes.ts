@@ -10,14 +10,6 @@ const streams = 500;
 /** By then they are open, or it strikes with fewer. */
 const openingMs = 15_000;
 
-/** A worker that holds work. */
-async function takeBusyWorker({ crew, claims, random }: Scene): Promise<FleetProcess> {
-  return crew.take('workers', random, (worker) => {
-    claims.read();
-    return claims.heldBy(worker.pid).length > 0;
-  });
-}
-
 /** Those of its turns that really were in the middle: Postgres says so. */
 async function countCutOff({ stage, claims }: Scene, worker: FleetProcess, since: number): Promise<number> {
   claims.read();
@@ -38,7 +30,7 @@ export const workerKill: Fault = {
   what: 'SIGKILL of a worker in the middle of replies',
   share: 170,
   async strike(scene) {
-    const worker = await takeBusyWorker(scene);
+    const worker = await scene.crew.take('workers', scene.random);
     const since = Date.now();
     await worker.kill();
     scene.crew.mend(worker, () => worker.start());
@@ -51,7 +43,7 @@ export const workerFreeze: Fault = {
   what: 'SIGSTOP of a worker past its locks, then SIGCONT',
   share: 1,
   async strike(scene) {
-    const worker = await takeBusyWorker(scene);
+    const worker = await scene.crew.take('workers', scene.random);
     worker.freeze();
     scene.claims.read();
     const hit = scene.claims.heldBy(worker.pid).length;
