@@ -1,10 +1,9 @@
-import OpenAI from 'openai';
 import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import { z } from 'zod';
 import type { ChatModel, ModelFinishReason, ModelRequest } from './chat-model.js';
 import { defaultDeadlines, type ModelDeadlines, type ProviderChunk, streamWithin } from './deadlines.js';
 import { ModelError } from './model-error.js';
-import { isContentFilter, toOpenAiError } from './openai-errors.js';
+import { type OpenAiClient, openAiBaseUrl, openOpenAi } from './openai-client.js';
 import { buildPrompt } from './prompt.js';
 import { toReplyPieces } from './reply-pieces.js';
 
@@ -21,7 +20,6 @@ export interface OpenAiModelOptions {
 }
 
 export const defaultOpenAiModel = 'gpt-4.1-mini';
-const openAiBaseUrl = 'https://api.openai.com/v1';
 
 const chunkSchema = z.object({
   choices: z
@@ -39,14 +37,17 @@ const chunkSchema = z.object({
 export function makeOpenAiModel(options: OpenAiModelOptions): ChatModel {
   const name = options.model ?? defaultOpenAiModel;
   const deadlines = options.deadlines ?? defaultDeadlines;
-  const client = makeOpenAiClient(options.apiKey, options.baseUrl, deadlines.totalMs);
+  const baseUrl = options.baseUrl ?? openAiBaseUrl;
+  const openAi = openOpenAi({ apiKey: options.apiKey, baseUrl, timeoutMs: deadlines.totalMs });
   const maxTokens = options.maxOutputTokens ?? 2_048;
   // OpenAI's newer models refuse max_tokens; other servers know nothing else.
-  const limit = client.baseURL.startsWith(openAiBaseUrl)
-    ? { max_completion_tokens: maxTokens }
-    : { max_tokens: maxTokens };
+  const limit = baseUrl.startsWith(openAiBaseUrl) ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens };
 
-  async function open(request: ModelRequest, signal: AbortSignal): Promise<AsyncIterator<ProviderChunk>> {
+  async function open(
+    { client, isContentFilter }: OpenAiClient,
+    request: ModelRequest,
+    signal: AbortSignal,
+  ): Promise<AsyncIterator<ProviderChunk>> {
     const prompt = buildPrompt(request);
     const body: ChatCompletionCreateParamsStreaming = {
       model: name,
@@ -71,31 +72,22 @@ export function makeOpenAiModel(options: OpenAiModelOptions): ChatModel {
     model: name,
     stream: (request, signal) => {
       let began = false;
+      let opened: OpenAiClient | null = null;
       const call = {
         provider: 'openai' as const,
         open: async (inner: AbortSignal) => {
-          const chunks = await open(request, inner);
+          opened = await openAi();
+          const chunks = await open(opened, request, inner);
           began = true;
           return chunks;
         },
-        toModelError: (error: unknown) => toOpenAiError(error, began),
+        toModelError: (error: unknown) =>
+          opened?.toModelError(error, began) ??
+          new ModelError('server', 'openai', 'its SDK could not be loaded', { cause: error }),
       };
       return toReplyPieces(streamWithin(call, deadlines, signal), 'openai', request);
     },
   };
-}
-
-/** Everything is passed, so that the SDK reads nothing from the environment and never retries or logs by itself. */
-export function makeOpenAiClient(apiKey: string | undefined, baseUrl: string | undefined, timeoutMs: number): OpenAI {
-  return new OpenAI({
-    apiKey: apiKey ?? 'none',
-    baseURL: (baseUrl ?? openAiBaseUrl).replace(/\/+$/, ''),
-    organization: null,
-    project: null,
-    maxRetries: 0,
-    timeout: timeoutMs,
-    logLevel: 'off',
-  });
 }
 
 async function* readChunks(stream: AsyncIterable<unknown>): AsyncGenerator<ProviderChunk> {

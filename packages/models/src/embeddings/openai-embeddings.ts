@@ -1,5 +1,5 @@
-import { toOpenAiError } from '../openai-errors.js';
-import { makeOpenAiClient } from '../openai-model.js';
+import { ModelError } from '../model-error.js';
+import { type OpenAiClient, openAiBaseUrl, openOpenAi } from '../openai-client.js';
 import type { EmbeddingModel } from './embedding-model.js';
 import { makeRemoteEmbeddings } from './remote-batches.js';
 
@@ -18,7 +18,8 @@ export interface OpenAiEmbeddingsOptions {
 export function makeOpenAiEmbeddings(options: OpenAiEmbeddingsOptions): EmbeddingModel {
   const name = options.model ?? 'text-embedding-3-small';
   const timeoutMs = options.timeoutMs ?? 30_000;
-  const client = makeOpenAiClient(options.apiKey, options.baseUrl, timeoutMs);
+  const openAi = openOpenAi({ apiKey: options.apiKey, baseUrl: options.baseUrl ?? openAiBaseUrl, timeoutMs });
+  let opened: OpenAiClient | null = null;
   // Only this family of models takes the field; others refuse it.
   const shortened =
     options.dimensions !== undefined && name.startsWith('text-embedding-3') ? { dimensions: options.dimensions } : {};
@@ -29,10 +30,13 @@ export function makeOpenAiEmbeddings(options: OpenAiEmbeddingsOptions): Embeddin
     dimensions: options.dimensions ?? 1_536,
     batchSize: 128,
     timeoutMs,
-    toModelError: (error) => toOpenAiError(error, true),
+    toModelError: (error) =>
+      opened?.toModelError(error, true) ??
+      new ModelError('server', 'openai', 'its SDK could not be loaded', { cause: error }),
     request: async (texts, _use, signal) => {
       const body = { model: name, input: [...texts], encoding_format: 'float' as const, ...shortened };
-      const answer = await client.embeddings.create(body, { signal });
+      opened = await openAi();
+      const answer = await opened.client.embeddings.create(body, { signal });
       const rows = [...(answer.data ?? [])].sort((a, b) => a.index - b.index);
       return rows.map((row) => row.embedding);
     },

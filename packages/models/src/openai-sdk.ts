@@ -1,5 +1,18 @@
-import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
+import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
 import { kindOfStatus, ModelError, type ModelErrorKind } from './model-error.js';
+
+/** Everything is passed, so that the SDK reads nothing from the environment and never retries or logs by itself. */
+export function makeOpenAi(options: { apiKey: string | undefined; baseUrl: string; timeoutMs: number }): OpenAI {
+  return new OpenAI({
+    apiKey: options.apiKey ?? 'none',
+    baseURL: options.baseUrl.replace(/\/+$/, ''),
+    organization: null,
+    project: null,
+    maxRetries: 0,
+    timeout: options.timeoutMs,
+    logLevel: 'off',
+  });
+}
 
 /** Names an error of the `openai` SDK. `began`: the response had begun, so a failure to read on is a cut stream. */
 export function toOpenAiError(error: unknown, began: boolean): ModelError {
