@@ -16,11 +16,11 @@ import { makeClaims } from './work/claims.js';
 
 const size = { gateways: 2, workers: 3, fans: 40 };
 /** Turns in flight at most, and messages a second: what two cores carry beside processes that start all the time. */
-const load = { outstanding: 130, rate: 24 };
+const load = { outstanding: 130, rate: 8 };
 /** Longer than any fault lasts: an answer after it is late. */
 const lateMs = 60_000;
 /** Between the strikes of the frequent fault. */
-const frequentPauseMs = { least: 300, most: 1_100 };
+const frequentPauseMs = { least: 700, most: 1_500 };
 const endingMs = 180_000;
 
 /** How often a fault struck, how often it found work in flight, and how much. */
@@ -57,7 +57,7 @@ export async function playCampaign(
   stage: Stage;
   hearings: WireTap['hearings'];
 }> {
-  const stage = await openStage(size);
+  const stage = await openStage({ ...size, network: options.faults.some(({ network }) => network) });
   const random = makeRandom(options.seed);
   const tap = makeWireTap();
   const crowd = makeCrowd({

@@ -13,15 +13,15 @@ export interface CampaignOptions {
 }
 
 /** What the tests run: some five minutes. */
-const shortFaults = [
-  frequentName,
-  'gateway-kill',
-  'redis-kill',
-  'redis-wipe',
-  'redis-freeze',
-  'postgres-backends',
-  'postgres-stop',
-];
+const shortDeck: Readonly<Record<string, number>> = {
+  [frequentName]: 1,
+  'gateway-kill': 5,
+  'redis-kill': 5,
+  'redis-wipe': 1,
+  'redis-freeze': 1,
+  'postgres-backends': 20,
+  'postgres-stop': 1,
+};
 const shortKills = 100;
 
 const usage = `npm run chaos -- [--minutes N] [--seed N] [--faults a,b,...] [--short]
@@ -78,7 +78,10 @@ export function readOptions(args: readonly string[]): CampaignOptions | string {
         ? Math.floor(Math.random() * 2 ** 32)
         : whole('seed', 0, 2 ** 32 - 1).parse(values.seed);
     if (values.short) {
-      const faults = chooseFaults(values.faults ?? shortFaults.join(','));
+      const faults = chooseFaults(values.faults ?? Object.keys(shortDeck).join(',')).map((fault) => ({
+        ...fault,
+        share: shortDeck[fault.name] ?? fault.share,
+      }));
       return { seed, faults, minutes: null, kills: faults.some(({ name }) => name === frequentName) ? shortKills : 0 };
     }
     const minutes = whole('minutes', 1, 1_440).parse(values.minutes ?? 30);

@@ -18,7 +18,8 @@ export interface CrowdOptions {
   rate: number;
 }
 
-const burst = 6;
+/** Messages of one conversation: they are sent as fast as the rate allows, and each waits for the one before. */
+const burst = 8;
 const roads: readonly Road[] = ['sse', 'ws'];
 const tickMs = 20;
 

@@ -6,8 +6,8 @@ import type { Random } from '../random.js';
 const takeMs = 240_000;
 
 /**
- * The processes that faults strike: each is struck by one fault at a time, and a worker only while all of them run. Otherwise the strikes, which
- * may come faster than a process starts, would fall on the last one that has taken up all the work.
+ * The processes that faults strike: each is struck by one fault at a time, and only while two of its kind run (of two gateways: one). Otherwise
+ * the strikes, which may come faster than a process starts, would hunt the last one, which has all the work.
  */
 export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways: readonly FleetProcess[] }) {
   const busy = new Set<FleetProcess>();
@@ -19,7 +19,7 @@ export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways
     /** One that runs and fits, chosen by chance. */
     async take(kind: 'workers' | 'gateways', random: Random, fits: (one: FleetProcess) => boolean = () => true) {
       const of = processes[kind];
-      const needed = kind === 'workers' ? of.length : 1;
+      const needed = of.length > 2 ? 2 : 1;
       return waitFor(
         () => {
           if (spared && kind === 'workers') return null;

@@ -27,10 +27,12 @@ export interface Fault {
   name: string;
   /** For the table: one line. */
   what: string;
-  /** How often it strikes in five minutes of a campaign that has all faults. */
+  /** How often it is in a deck. One that strikes all the time is in none. */
   share: number;
   /** The frequent fault waits while it strikes: it needs replies that live longer than a worker does. */
   alone?: boolean;
+  /** It needs a network that can fail between the parts. */
+  network?: boolean;
   /** Injects it, heals it, and resolves when the next may strike. */
   strike(scene: Scene): Promise<Struck>;
 }

@@ -8,7 +8,8 @@ function netFault(name: string, what: string, action: EdgeAction, forMs: number)
   return {
     name,
     what,
-    share: 3,
+    share: 2,
+    network: true,
     async strike(scene) {
       const { edges } = scene.stage;
       const edge = scene.random.pick(edges.names());

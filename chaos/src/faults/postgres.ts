@@ -10,7 +10,7 @@ const victims = `SELECT pid FROM pg_stat_activity WHERE datname = current_databa
 export const postgresBackends: Fault = {
   name: 'postgres-backends',
   what: 'ten backends terminated, busy ones among them',
-  share: 20,
+  share: 10,
   async strike({ stage, crowd }) {
     const hit = crowd.open;
     await stage.postgres.query(`SELECT pg_terminate_backend(pid) FROM (${victims}) v`, [10]);
@@ -72,6 +72,7 @@ export const postgresSlow: Fault = {
   name: 'postgres-slow',
   what: 'a slow disk: every answer of Postgres comes 150 ms later, for 5 s',
   share: 1,
+  network: true,
   async strike(scene) {
     const { edges } = scene.stage;
     const hit = scene.crowd.open;

@@ -28,9 +28,13 @@ async function countCutOff({ stage, claims }: Scene, worker: FleetProcess, since
 export const workerKill: Fault = {
   name: 'worker-kill',
   what: 'SIGKILL of a worker in the middle of replies',
-  share: 170,
+  share: 1,
   async strike(scene) {
-    const worker = await scene.crew.take('workers', scene.random);
+    // One that has just started has nothing to lose yet.
+    const worker = await scene.crew.take('workers', scene.random, ({ pid }) => {
+      scene.claims.read();
+      return scene.claims.heldBy(pid).length > 0;
+    });
     const since = Date.now();
     await worker.kill();
     scene.crew.mend(worker, () => worker.start());
@@ -96,7 +100,7 @@ async function watchResume(scene: Scene, messageIds: readonly string[], since: n
 export const gatewayKill: Fault = {
   name: 'gateway-kill',
   what: `SIGKILL of a gateway with ${streams} open streams`,
-  share: 5,
+  share: 2,
   alone: true,
   async strike(scene) {
     const { stage, crew, crowd, random } = scene;

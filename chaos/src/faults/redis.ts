@@ -24,7 +24,7 @@ async function asked<T>(scene: Scene, use: (redis: Redis) => Promise<T>): Promis
 export const redisKill: Fault = {
   name: 'redis-kill',
   what: 'SIGKILL of Redis, started again after a second',
-  share: 5,
+  share: 3,
   async strike(scene) {
     const hit = scene.crowd.open;
     await scene.stage.redis.kill();

@@ -10,7 +10,7 @@ import {
   type TestPostgres,
   type TestRedis,
 } from '@sidestage/testkit';
-import { type Edges, startEdges } from './edges.js';
+import { directEdges, type Edges, startEdges } from './edges.js';
 import { makeCreator, makeStageTenant, type StageTenant } from './tenant.js';
 
 /** A whole fleet with servers of its own, and a network between all parts that can fail. */
@@ -33,12 +33,14 @@ export interface StageOptions {
   gateways: number;
   workers: number;
   fans: number;
+  /** Whether what the parts say to each other goes through a network that can fail. It costs a tenth of the machine. */
+  network: boolean;
 }
 
 /** A reply of some forty words in half a second. */
-export const usualModel: ModelBehaviour = { wordsPerChunk: 4, tokenDelayMs: 45 };
+export const usualModel: ModelBehaviour = { wordsPerChunk: 8, tokenDelayMs: 70 };
 /** The same reply over some twenty seconds: whoever fails meanwhile finds it under way. */
-export const slowModel: ModelBehaviour = { wordsPerChunk: 2, tokenDelayMs: 1_000 };
+export const slowModel: ModelBehaviour = { wordsPerChunk: 4, tokenDelayMs: 2_000 };
 
 const hostOf = (url: string): string => new URL(url).host;
 
@@ -49,13 +51,13 @@ function through(url: string, address: string): string {
 }
 
 /** Starts it; what has started is ended where a later part does not. */
-export async function openStage({ gateways, workers, fans }: StageOptions): Promise<Stage> {
+export async function openStage({ gateways, workers, fans, network }: StageOptions): Promise<Stage> {
   const cleanups: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup();
   };
   try {
-    const edges = startEdges();
+    const edges = network ? startEdges() : directEdges;
     cleanups.push(() => edges.close());
     const [postgres, redis, model] = await Promise.all([
       makeTestPostgres({ migrate }),
