@@ -40,6 +40,7 @@ export interface Outcome {
   inFlight: { least: number; mean: number };
   reclaimedMs: readonly number[];
   resumedMs: readonly number[];
+  heardAgainMs: readonly number[];
   answeredMs: readonly number[];
   /** Turns that were set aside after the deaths of several workers, and answered after an operator's retry. */
   quarantined: number;
@@ -72,6 +73,7 @@ export async function playCampaign(
   const claims = makeClaims(stage.workers.map(({ logFile }) => logFile));
   const crew = makeCrew(stage);
   const resumedMs: number[] = [];
+  const heardAgainMs: number[] = [];
   const inFlight: number[] = [];
   const tallies = new Map<string, Tally>();
   const began = performance.now();
@@ -79,7 +81,7 @@ export async function playCampaign(
   let last = '';
 
   async function strike(fault: Fault, seed: number): Promise<void> {
-    const scene: Scene = { stage, crew, crowd, tap, claims, resumedMs, random: makeRandom(seed) };
+    const scene: Scene = { stage, crew, crowd, tap, claims, resumedMs, heardAgainMs, random: makeRandom(seed) };
     last = fault.name;
     if (fault.alone) crew.spareWorkers(true);
     const { hit } = await fault.strike(scene);
@@ -96,12 +98,11 @@ export async function playCampaign(
   const plan = makePlan(options.faults, random.below(2 ** 32));
   const kills = (): number => (plan.frequent && tallies.get(plan.frequent.fault.name)?.hit) || 0;
   const timeIsUp = (): boolean => options.minutes !== null && seconds() > options.minutes * 60;
-  let othersDone = false;
 
   async function strikeFrequently(): Promise<void> {
     if (!plan.frequent) return;
     const pace = makeRandom(plan.frequent.seed);
-    while (!timeIsUp() && !(options.minutes === null && othersDone && kills() >= options.kills)) {
+    while (!timeIsUp() && !(options.minutes === null && kills() >= options.kills)) {
       inFlight.push(crowd.open);
       await strike(plan.frequent.fault, pace.below(2 ** 32));
       await sleep(frequentPauseMs.least + pace.below(frequentPauseMs.most - frequentPauseMs.least));
@@ -119,7 +120,6 @@ export async function playCampaign(
       dealt += 1;
       await sleep(500);
     }
-    othersDone = true;
   }
 
   const ticker = setInterval(
@@ -154,6 +154,7 @@ export async function playCampaign(
         inFlight: { least: Math.min(...inFlight), mean: inFlight.reduce((sum, one) => sum + one, 0) / inFlight.length },
         reclaimedMs: claims.reclaimedMs(),
         resumedMs,
+        heardAgainMs,
         answeredMs: crowd.turns.flatMap((turn) =>
           turn.end?.kind === 'completed' ? [(turn.endedAt ?? 0) - turn.sentAt] : [],
         ),

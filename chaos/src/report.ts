@@ -56,7 +56,8 @@ export function showOutcome(outcome: Outcome): string {
         ]
       : []),
     times('begun again after a worker’s death', outcome.reclaimedMs),
-    times('heard again after a gateway’s death', outcome.resumedMs),
+    times('open again after a gateway’s death', outcome.resumedMs),
+    times('in mid-reply: heard again', outcome.heardAgainMs),
     times('answered', outcome.answeredMs),
   ];
   if (outcome.quarantined > 0)
@@ -87,6 +88,7 @@ export function writeReport(
     in_flight_at_kills: outcome.inFlight,
     reclaim_ms: percentiles(outcome.reclaimedMs),
     resume_ms: percentiles(outcome.resumedMs),
+    heard_again_ms: percentiles(outcome.heardAgainMs),
     answer_ms: percentiles(outcome.answeredMs),
     faults: tallies.map(({ name, struck, hit, work }) => ({ name, struck, hit_work: hit, turns_hit: work })),
     broken: findFaults(outcome),

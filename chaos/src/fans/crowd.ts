@@ -40,7 +40,7 @@ export function makeCrowd(options: CrowdOptions) {
   let open = 0;
   let due = 0;
   let ticker: NodeJS.Timeout | undefined;
-  let rate = options.rate;
+  const { rate } = options;
 
   /** A fan's program: one a key, road and gateway it tries first. */
   function program(key: string, road: Road, first: number): Sidestage {
@@ -156,9 +156,6 @@ export function makeCrowd(options: CrowdOptions) {
       clearInterval(ticker);
       ticker = undefined;
       due = 0;
-    },
-    slowDown(share: number): void {
-      rate = options.rate * share;
     },
     /** So many fans at once ask one thing each through one gateway; half of them over SSE. */
     surge(count: number, gateway: number): SentTurn[] {

@@ -22,7 +22,7 @@ export function makeWireTap() {
   const open = new Map<Hearing, string>();
 
   function begin(messageId: string, address: string, afterSeq: number): Hearing {
-    const hearing: Hearing = { address, afterSeq, heardAt: null, events: [] };
+    const hearing: Hearing = { address, afterSeq, begunAt: Date.now(), heardAt: null, events: [] };
     const known = byMessage.get(messageId);
     if (known) known.push(hearing);
     else byMessage.set(messageId, [hearing]);
@@ -120,10 +120,12 @@ export function makeWireTap() {
     fetch: tappedFetch,
     WebSocket: TappedSocket as SocketConstructor,
     hearings: byMessage as ReadonlyMap<string, readonly Hearing[]>,
-    /** Turns whose reply has begun and not ended on a connection to this gateway. */
-    midReply: (address: string): string[] =>
+    /** Turns whose stream through this gateway is open and has not ended. */
+    openAt: (address: string): { messageId: string; midReply: boolean }[] =>
       [...open].flatMap(([hearing, messageId]) =>
-        hearing.address === address && hearing.events.some(({ type }) => type === 'delta') ? [messageId] : [],
+        hearing.address === address
+          ? [{ messageId, midReply: hearing.events.some(({ type }) => type === 'delta') }]
+          : [],
       ),
   };
 }

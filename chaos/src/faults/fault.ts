@@ -14,8 +14,10 @@ export interface Scene {
   claims: Claims;
   /** Of this one strike: the same in every run of the same seed. */
   random: Random;
-  /** Times of resuming a stream after its gateway was killed, ms. */
+  /** Times from the kill of a gateway until a stream it carried was open again elsewhere, ms. */
   resumedMs: number[];
+  /** The same for replies in the middle, until their next event. */
+  heardAgainMs: number[];
 }
 
 /** What a strike met. `hit`: turns or streams that were under way where it struck; 0 is a fault that proves nothing. */

@@ -76,22 +76,21 @@ export const workerRoll: Fault = {
   },
 };
 
-/** Fans who have a stream open through this gateway and have heard something of the reply. */
-function listeners(scene: Scene, gateway: FleetProcess): string[] {
-  const address = scene.stage.addresses[scene.stage.gateways.indexOf(gateway)];
-  return address === undefined ? [] : scene.tap.midReply(address);
-}
-
-/** Waits until each of these has heard something on another connection, and notes how long that took. */
-async function watchResume(scene: Scene, messageIds: readonly string[], since: number): Promise<void> {
-  const waiting = new Set(messageIds);
+/** Waits until each of these streams is open again elsewhere, and notes how long that took; for those in the middle of a reply, until it went on. */
+async function watchResume(
+  { tap, resumedMs, heardAgainMs }: Scene,
+  streamsCut: readonly { messageId: string; midReply: boolean }[],
+  since: number,
+): Promise<void> {
+  const reopening = new Set(streamsCut.map(({ messageId }) => messageId));
+  const unheard = new Set(streamsCut.flatMap(({ messageId, midReply }) => (midReply ? [messageId] : [])));
   const until = Date.now() + 60_000;
-  while (waiting.size > 0 && Date.now() < until) {
-    for (const messageId of waiting) {
-      const heardAt = scene.tap.hearings.get(messageId)?.at(-1)?.heardAt;
-      if (!heardAt || heardAt < since) continue;
-      scene.resumedMs.push(heardAt - since);
-      waiting.delete(messageId);
+  while (reopening.size + unheard.size > 0 && Date.now() < until) {
+    for (const messageId of new Set([...reopening, ...unheard])) {
+      const last = tap.hearings.get(messageId)?.at(-1);
+      if (!last || last.begunAt < since) continue;
+      if (reopening.delete(messageId)) resumedMs.push(last.begunAt - since);
+      if (last.heardAt !== null && unheard.delete(messageId)) heardAgainMs.push(last.heardAt - since);
     }
     await sleep(20);
   }
@@ -103,25 +102,31 @@ export const gatewayKill: Fault = {
   share: 2,
   alone: true,
   async strike(scene) {
-    const { stage, crew, crowd, random } = scene;
+    const { stage, crew, crowd, tap, random } = scene;
     const gateway = await crew.take('gateways', random);
     crowd.pause();
     await stage.model.behave(slowModel);
     try {
-      const surge = crowd.surge(streams, stage.gateways.indexOf(gateway));
+      const at = stage.gateways.indexOf(gateway);
+      const surge = crowd.surge(streams, at);
+      const openNow = () => tap.openAt(stage.addresses[at] ?? '');
+      const isUnderWay = (): boolean => {
+        const now = openNow();
+        return now.length >= streams && now.filter(({ midReply }) => midReply).length >= streams * 0.9;
+      };
       const until = performance.now() + openingMs;
-      while (listeners(scene, gateway).length < streams * 0.95 && performance.now() < until) await sleep(50);
-      const heard = listeners(scene, gateway);
+      while (!isUnderWay() && performance.now() < until) await sleep(50);
+      const cut = openNow();
       const since = Date.now();
       await gateway.kill();
       crew.mend(gateway, () => gateway.start());
-      await watchResume(scene, heard, since);
+      await watchResume(scene, cut, since);
       await stage.model.behave(usualModel);
       await waitFor(() => surge.every((turn) => turn.endedAt !== null), {
         timeoutMs: 120_000,
         what: 'the surge to end',
       });
-      return { hit: heard.length };
+      return { hit: cut.length };
     } finally {
       await stage.model.behave(usualModel);
       crowd.start();

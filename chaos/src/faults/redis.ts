@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Fault, Scene } from './fault.js';
 
-/** Until what was open when the fault struck has ended, or so long that the ledger will call it late. Milliseconds. */
+/** Until half of what was open when the fault struck has ended, or so long that the ledger will call it late. Milliseconds. */
 const settleMs = 60_000;
 
 export async function settle({ crowd }: Scene): Promise<void> {
   const waited = crowd.turns.filter((turn) => turn.endedAt === null);
   const until = performance.now() + settleMs;
-  while (performance.now() < until && waited.some((turn) => turn.endedAt === null)) await sleep(50);
+  const ended = (): number => waited.filter((turn) => turn.endedAt !== null).length;
+  while (performance.now() < until && ended() < waited.length / 2) await sleep(50);
 }
 
 async function asked<T>(scene: Scene, use: (redis: Redis) => Promise<T>): Promise<T> {

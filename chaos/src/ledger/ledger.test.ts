@@ -20,7 +20,13 @@ const completed = {
 const end = event(5, { type: 'completed', ...completed });
 const whole = [queued, started, first, second, end];
 
-const hearing = (events: ClientEvent[], afterSeq = 0): Hearing => ({ address: 'g', afterSeq, heardAt: 0, events });
+const hearing = (events: ClientEvent[], afterSeq = 0): Hearing => ({
+  address: 'g',
+  afterSeq,
+  begunAt: 0,
+  heardAt: 0,
+  events,
+});
 
 function sent(over: Partial<SentTurn> = {}): SentTurn {
   return {

@@ -29,6 +29,8 @@ export interface Hearing {
   address: string;
   /** The last seq the fan's program said it had, 0 for none. */
   afterSeq: number;
+  /** When the connection carried it first, or was asked to, ms since the epoch. */
+  begunAt: number;
   /** When its first event came, ms since the epoch; null while none has. */
   heardAt: number | null;
   events: ClientEvent[];

@@ -13,8 +13,6 @@ export interface CarrierParts {
   backoff: Backoff;
   random: () => number;
   giveUpMs: number;
-  /** Aborts when the conversation is closed. */
-  signal: AbortSignal;
   /** Told when the network is back: a wait makes no more sense. */
   hurry: Listeners<[]>;
   /** When anything was last heard on the line that brings this turn, ms (monotonic). */
@@ -25,10 +23,27 @@ export interface CarrierParts {
 
 /** Brings each turn to its end: try after try, on whatever road is best then, with one idempotency key. */
 export class Carrier {
+  /** One for each turn under way: listeners of many turns on one signal would look like a leak to its platform. */
+  readonly #under = new Set<AbortController>();
+  #closed = false;
+
   constructor(private readonly parts: CarrierParts) {}
 
+  /** Stops carrying, for good. */
+  close(): void {
+    this.#closed = true;
+    for (const controller of this.#under) controller.abort();
+  }
+
   async carry(turn: LiveTurn): Promise<void> {
-    const { ladder, roads, signal, onHttp } = this.parts;
+    if (this.#closed) return;
+    const controller = new AbortController();
+    this.#under.add(controller);
+    await this.#carry(turn, controller.signal).finally(() => this.#under.delete(controller));
+  }
+
+  async #carry(turn: LiveTurn, signal: AbortSignal): Promise<void> {
+    const { ladder, roads, onHttp } = this.parts;
     const watch = this.#watchSilence(turn);
     try {
       for (let failures = 0; !turn.isOver && !signal.aborted; ) {
@@ -54,7 +69,7 @@ export class Carrier {
         }
         turn.hold();
         if (kind !== 'ws') onHttp('broken');
-        await this.#wait(turn, waitMs, failures);
+        await this.#wait(turn, signal, waitMs, failures);
         failures += 1;
       }
     } finally {
@@ -62,8 +77,8 @@ export class Carrier {
     }
   }
 
-  #wait(turn: LiveTurn, atLeastMs: number, failures: number): Promise<void> {
-    const { backoff, random, signal, hurry } = this.parts;
+  #wait(turn: LiveTurn, signal: AbortSignal, atLeastMs: number, failures: number): Promise<void> {
+    const { backoff, random, hurry } = this.parts;
     // A server that says when is believed; the jitter comes on top, so that not all it told so come at once.
     return pause(atLeastMs + backoffMs(failures, random(), backoff), { signal, hurry, until: turn.over });
   }

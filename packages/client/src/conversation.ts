@@ -123,6 +123,7 @@ export class LiveConversation implements Conversation {
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
+    this.#carrier.close();
     this.#unwatchNetwork();
     this.#turns.failAll(new SidestageError(closedHere));
     this.#socket?.close();
@@ -254,7 +255,6 @@ export class LiveConversation implements Conversation {
         }),
         post: new PollRoad({ ...common, isBest: () => ladder.current === 'post', random: this.parts.random }),
       },
-      signal: this.#closing.signal,
       hurry: this.#hurry,
       heardAt: (turn) =>
         this.#socketRoad?.isAttached(turn) ? Math.max(turn.heardAt, this.#socket?.heardAt ?? 0) : turn.heardAt,
