@@ -70,6 +70,8 @@ export class SocketSession {
   #messages = new Budget(messageBudget.perSecond, messageBudget.burst);
   #bytes = new Budget(byteBudget.perSecond, byteBudget.burst);
   #grace: NodeJS.Timeout | undefined;
+  /** Turns may have been missed since, while it was not known yet what this device resumes. */
+  #gapSince: Date | null = null;
 
   constructor(private readonly options: SocketSessionOptions) {
     const { socket, handshake } = options;
@@ -84,7 +86,8 @@ export class SocketSession {
     });
     if (this.#conversation) {
       this.#subscribe(this.#conversation.id);
-      this.#grace = setTimeout(() => this.showTurns(null), resumeGraceMs);
+      // After a stall what has come in meanwhile is read first: it may say what is resumed.
+      this.#grace = setTimeout(() => setImmediate(() => this.#endGrace()), resumeGraceMs);
     }
   }
 
@@ -101,10 +104,19 @@ export class SocketSession {
     this.options.socket.close(code, reason);
   }
 
+  #endGrace(): void {
+    this.#grace = undefined;
+    this.showTurns(this.#gapSince);
+  }
+
   /** Shows the turns under way, and with `since` those accepted from then on, that this socket has not been told of. */
   showTurns(since: Date | null): void {
     const { openTurns, logger } = this.options;
     if (!this.#conversation) return;
+    if (this.#grace !== undefined) {
+      this.#gapSince ??= since;
+      return;
+    }
     // What ended before this device connected is history to it.
     const from = since && new Date(Math.max(since.getTime(), this.#connectedAt));
     openTurns(this.principal.tenantId, this.#conversation.id, from).then(
@@ -119,19 +131,28 @@ export class SocketSession {
     this.heardAt = performance.now();
     const bytes = Buffer.isBuffer(data) ? data : Buffer.concat(data as Buffer[]);
     if (!this.#messages.take(1) || !this.#bytes.take(bytes.length)) this.close(wsCloseCodes.tooFast);
-    else this.#work = this.#work.then(() => this.#handle(bytes, isBinary));
+    else this.#take(bytes, isBinary);
   }
 
-  async #handle(bytes: Buffer, isBinary: boolean): Promise<void> {
-    if (this.options.socket.readyState !== this.options.socket.OPEN) return;
+  #take(bytes: Buffer, isBinary: boolean): void {
     let input: unknown;
     try {
       if (isBinary) throw new ProblemError('bad_request', { detail: 'Send frames as text.' });
       input = parseJson(bytes);
-      await this.#run(parseOrProblem(wsClientFrame, input));
+      const frame = parseOrProblem(wsClientFrame, input);
+      // Known before its turn comes: however long the frames before it take, it is not shown from its beginning meanwhile.
+      if (frame.type === 'resume') this.#remember(frame.message_id);
+      this.#enqueue(() => this.#run(frame), input);
     } catch (error) {
-      this.#sendError(error, keyOf(input));
+      this.#enqueue(() => Promise.reject(error), input);
     }
+  }
+
+  #enqueue(work: () => Promise<void>, input: unknown): void {
+    this.#work = this.#work.then(async () => {
+      if (this.options.socket.readyState !== this.options.socket.OPEN) return;
+      await work().catch((error: unknown) => this.#sendError(error, keyOf(input)));
+    });
   }
 
   #sendError(error: unknown, idempotencyKey: string | null): void {
@@ -199,8 +220,6 @@ export class SocketSession {
 
   async #resume(frame: Frame<'resume'>): Promise<void> {
     const { turns, liveTurns } = this.options;
-    // Before it is looked up: it must not be shown from its beginning meanwhile.
-    this.#remember(frame.message_id);
     const live = await findOwnLiveTurn(liveTurns, this.principal, frame.message_id);
     const turn = live ?? turnOf(await findOwnTurn(turns, this.principal, frame.message_id));
     this.#follow(turn, frame.last_seq, false);
