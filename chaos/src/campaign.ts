@@ -6,7 +6,7 @@ import { makeWireTap, type WireTap } from './fans/wire-tap.js';
 import { makeCrew } from './faults/crew.js';
 import type { Fault, Scene } from './faults/index.js';
 import { type Ledger, makeLedger } from './ledger/ledger.js';
-import type { StoredTurn } from './ledger/records.js';
+import type { SentTurn, StoredTurn } from './ledger/records.js';
 import type { CampaignOptions } from './options.js';
 import { makePlan } from './plan.js';
 import { questions } from './questions.js';
@@ -42,6 +42,8 @@ export interface Outcome {
   resumedMs: readonly number[];
   heardAgainMs: readonly number[];
   answeredMs: readonly number[];
+  /** From the moment a reply was stored until its fan had all of it. */
+  toldMs: readonly number[];
   /** Turns that were set aside after the deaths of several workers, and answered after an operator's retry. */
   quarantined: number;
   seconds: number;
@@ -137,10 +139,11 @@ export async function playCampaign(
     );
     const quarantined = await retryDeadTurns(stage);
     claims.read();
+    const stored = await readStored(stage);
     const ledger = makeLedger({
       sent: crowd.turns,
       hearings: tap.hearings,
-      stored: await readStored(stage),
+      stored,
       lateMs,
       retried: quarantined,
     });
@@ -158,6 +161,7 @@ export async function playCampaign(
         answeredMs: crowd.turns.flatMap((turn) =>
           turn.end?.kind === 'completed' ? [(turn.endedAt ?? 0) - turn.sentAt] : [],
         ),
+        toldMs: measureTelling(crowd.turns, stored),
         quarantined: quarantined.size,
         seconds: seconds(),
       },
@@ -178,4 +182,15 @@ function readStored({ postgres, tenant }: Stage): Promise<StoredTurn[]> {
      FROM turns WHERE tenant_id = $1`,
     [tenant.id],
   );
+}
+
+/** Both clocks are this machine's. */
+function measureTelling(sent: readonly SentTurn[], stored: readonly StoredTurn[]): number[] {
+  const endedAt = new Map(stored.map((row) => [row.id, row.ended_at?.getTime()]));
+  return sent.flatMap((turn) => {
+    const storedAt = turn.messageId === null ? undefined : endedAt.get(turn.messageId);
+    return turn.end?.kind === 'completed' && turn.endedAt !== null && storedAt !== undefined
+      ? [turn.endedAt - storedAt]
+      : [];
+  });
 }

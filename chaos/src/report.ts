@@ -58,6 +58,7 @@ export function showOutcome(outcome: Outcome): string {
     times('begun again after a worker’s death', outcome.reclaimedMs),
     times('open again after a gateway’s death', outcome.resumedMs),
     times('in mid-reply: heard again', outcome.heardAgainMs),
+    times('told after it was stored', outcome.toldMs),
     times('answered', outcome.answeredMs),
   ];
   if (outcome.quarantined > 0)
@@ -89,6 +90,7 @@ export function writeReport(
     reclaim_ms: percentiles(outcome.reclaimedMs),
     resume_ms: percentiles(outcome.resumedMs),
     heard_again_ms: percentiles(outcome.heardAgainMs),
+    told_ms: percentiles(outcome.toldMs),
     answer_ms: percentiles(outcome.answeredMs),
     faults: tallies.map(({ name, struck, hit, work }) => ({ name, struck, hit_work: hit, turns_hit: work })),
     broken: findFaults(outcome),
