@@ -2,6 +2,14 @@ import { readMechanisms } from './mechanisms.js';
 import { runNamedTest } from './named-test.js';
 import { copyTree } from './tree-copy.js';
 
+/** Long enough to fail, and not as long as it takes a worker without its mechanisms to answer the short campaign's turns. */
+const controlCampaign = [
+  '--minutes',
+  '2',
+  '--faults',
+  'worker-kill,redis-kill,redis-wipe,redis-freeze,postgres-backends',
+];
+
 /**
  * Takes out one mechanism after the other in a copy of the project: the test that is named for it has to be green before, and red without.
  * @param names only these; empty for all
@@ -40,12 +48,8 @@ export async function runControl(args: readonly string[]): Promise<boolean> {
   const copy = copyTree();
   try {
     await copy.change(readMechanisms().control);
-    const { code } = await copy.node(
-      ['--enable-source-maps', 'chaos/dist/main.js', ...(args.length > 0 ? args : ['--short'])],
-      {
-        show: true,
-      },
-    );
+    const campaign = args.length > 0 ? args : controlCampaign;
+    const { code } = await copy.node(['--enable-source-maps', 'chaos/dist/main.js', ...campaign], { show: true });
     return code === 1;
   } finally {
     copy.remove();
