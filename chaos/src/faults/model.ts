@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelBehaviour } from '@sidestage/testkit';
 import { usualModel } from '../stage/stage.js';
 import type { Fault } from './fault.js';
-import { settle } from './redis.js';
+import { interrupt } from './interrupt.js';
 
 /** The next replies go wrong: few enough that each turn has tries left. */
 function modelFault(name: string, what: string, replies: number, behaviour: ModelBehaviour): Fault {
@@ -11,11 +11,11 @@ function modelFault(name: string, what: string, replies: number, behaviour: Mode
     what: `${what}, ${replies} replies`,
     share: 1,
     async strike(scene) {
-      const hit = Math.min(replies, scene.crowd.open);
-      await scene.stage.model.next(...Array.from({ length: replies }, () => ({ ...usualModel, ...behaviour })));
-      await sleep(1_500);
-      await settle(scene);
-      return { hit };
+      const { hit } = await interrupt(scene, async () => {
+        await scene.stage.model.next(...Array.from({ length: replies }, () => ({ ...usualModel, ...behaviour })));
+        await sleep(1_500);
+      });
+      return { hit: Math.min(replies, hit) };
     },
   };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EdgeAction } from '../stage/edges.js';
 import type { Fault } from './fault.js';
-import { settle } from './redis.js';
+import { interrupt } from './interrupt.js';
 
 /** Strikes one edge between two parts, whichever the seed says. */
 function netFault(name: string, what: string, action: EdgeAction, forMs: number): Fault {
@@ -13,12 +13,11 @@ function netFault(name: string, what: string, action: EdgeAction, forMs: number)
     async strike(scene) {
       const { edges } = scene.stage;
       const edge = scene.random.pick(edges.names());
-      const hit = scene.crowd.open;
-      await edges.act(edge, action);
-      await sleep(forMs);
-      await edges.act(edge, { do: 'heal' });
-      await settle(scene);
-      return { hit };
+      return interrupt(scene, async () => {
+        await edges.act(edge, action);
+        await sleep(forMs);
+        await edges.act(edge, { do: 'heal' });
+      });
     },
   };
 }

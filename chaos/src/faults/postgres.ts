@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Fault } from './fault.js';
-import { settle } from './redis.js';
+import { interrupt } from './interrupt.js';
 
 /** Backends of the fleet: those of the superuser who looks on are not among them. */
 const victims = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename <> 'postgres'
@@ -23,49 +23,43 @@ export const postgresStop: Fault = {
   name: 'postgres-stop',
   what: 'Postgres stopped for 20 s',
   share: 1,
-  async strike(scene) {
-    const hit = scene.crowd.open;
-    await scene.stage.postgres.stop();
-    await sleep(20_000);
-    await scene.stage.postgres.start();
-    await settle(scene);
-    return { hit };
-  },
+  strike: (scene) =>
+    interrupt(scene, async () => {
+      await scene.stage.postgres.stop();
+      await sleep(20_000);
+      await scene.stage.postgres.start();
+    }),
 };
 
 export const postgresKill: Fault = {
   name: 'postgres-kill',
   what: 'SIGKILL of Postgres, started again at once: it recovers',
   share: 1,
-  async strike(scene) {
-    const hit = scene.crowd.open;
-    await scene.stage.postgres.kill();
-    await scene.stage.postgres.start();
-    await settle(scene);
-    return { hit };
-  },
+  strike: (scene) =>
+    interrupt(scene, async () => {
+      await scene.stage.postgres.kill();
+      await scene.stage.postgres.start();
+    }),
 };
 
 export const postgresLock: Fault = {
   name: 'postgres-lock',
   what: 'the table of turns locked for 4 s',
   share: 1,
-  async strike(scene) {
-    const hit = scene.crowd.open;
-    const client = new pg.Client({ connectionString: scene.stage.postgres.adminUrl });
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      await client.query('BEGIN');
-      await client.query('LOCK TABLE turns IN ACCESS EXCLUSIVE MODE');
-      await sleep(4_000);
-      await client.query('ROLLBACK');
-    } finally {
-      await client.end();
-    }
-    await settle(scene);
-    return { hit };
-  },
+  strike: (scene) =>
+    interrupt(scene, async () => {
+      const client = new pg.Client({ connectionString: scene.stage.postgres.adminUrl });
+      client.on('error', () => undefined);
+      await client.connect();
+      try {
+        await client.query('BEGIN');
+        await client.query('LOCK TABLE turns IN ACCESS EXCLUSIVE MODE');
+        await sleep(4_000);
+        await client.query('ROLLBACK');
+      } finally {
+        await client.end();
+      }
+    }),
 };
 
 export const postgresSlow: Fault = {
@@ -73,14 +67,12 @@ export const postgresSlow: Fault = {
   what: 'a slow disk: every answer of Postgres comes 150 ms later, for 5 s',
   share: 1,
   network: true,
-  async strike(scene) {
-    const { edges } = scene.stage;
-    const hit = scene.crowd.open;
-    const slow = ['gateway-postgres', 'chat-worker-postgres'];
-    await Promise.all(slow.map((name) => edges.act(name, { do: 'delay', ms: 75 })));
-    await sleep(5_000);
-    await Promise.all(slow.map((name) => edges.act(name, { do: 'heal' })));
-    await settle(scene);
-    return { hit };
-  },
+  strike: (scene) =>
+    interrupt(scene, async () => {
+      const { edges } = scene.stage;
+      const slow = ['gateway-postgres', 'chat-worker-postgres'];
+      await Promise.all(slow.map((name) => edges.act(name, { do: 'delay', ms: 75 })));
+      await sleep(5_000);
+      await Promise.all(slow.map((name) => edges.act(name, { do: 'heal' })));
+    }),
 };
