@@ -85,9 +85,7 @@ export async function playCampaign(
   async function strike(fault: Fault, seed: number): Promise<void> {
     const scene: Scene = { stage, crew, crowd, tap, claims, resumedMs, heardAgainMs, random: makeRandom(seed) };
     last = fault.name;
-    if (fault.alone) crew.spareWorkers(true);
     const { hit } = await fault.strike(scene);
-    if (fault.alone) crew.spareWorkers(false);
     const tally = tallies.get(fault.name) ?? { name: fault.name, what: fault.what, struck: 0, hit: 0, work: 0 };
     tallies.set(fault.name, {
       ...tally,

@@ -31,8 +31,6 @@ export interface Fault {
   what: string;
   /** How often it is in a deck. One that strikes all the time is in none. */
   share: number;
-  /** The frequent fault waits while it strikes: it needs replies that live longer than a worker does. */
-  alone?: boolean;
   /** It needs a network that can fail between the parts. */
   network?: boolean;
   /** Injects it, heals it, and resolves when the next may strike. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FleetProcess, waitFor } from '@sidestage/testkit';
+import type { SentTurn } from '../ledger/records.js';
 import { slowModel, usualModel } from '../stage/stage.js';
 import type { Fault, Scene, Struck } from './fault.js';
 
@@ -7,8 +8,9 @@ import type { Fault, Scene, Struck } from './fault.js';
 const frozenMs = 7_000;
 /** Open streams when a gateway is killed. */
 const streams = 500;
-/** By then they are open, or it strikes with fewer. */
-const openingMs = 15_000;
+/** By then they are open and told something, or it strikes with fewer. */
+const openingMs = 40_000;
+const mostlyMidReply = 0.95;
 
 /** Those of its turns that really were in the middle: Postgres says so. */
 async function countCutOff({ stage, claims }: Scene, worker: FleetProcess, since: number): Promise<number> {
@@ -99,20 +101,22 @@ async function watchResume(
 export const gatewayKill: Fault = {
   name: 'gateway-kill',
   what: `SIGKILL of a gateway with ${streams} open streams`,
-  share: 2,
-  alone: true,
+  share: 1,
   async strike(scene) {
     const { stage, crew, crowd, tap, random } = scene;
     const gateway = await crew.take('gateways', random);
     crowd.pause();
+    // Its replies live longer than a worker does.
+    crew.spareWorkers(true);
     await stage.model.behave(slowModel);
+    let surge: SentTurn[] = [];
     try {
       const at = stage.gateways.indexOf(gateway);
-      const surge = crowd.surge(streams, at);
+      surge = crowd.surge(streams, at);
       const openNow = () => tap.openAt(stage.addresses[at] ?? '');
       const isUnderWay = (): boolean => {
         const now = openNow();
-        return now.length >= streams && now.filter(({ midReply }) => midReply).length >= streams * 0.9;
+        return now.length >= streams && now.filter(({ midReply }) => midReply).length >= streams * mostlyMidReply;
       };
       const until = performance.now() + openingMs;
       while (!isUnderWay() && performance.now() < until) await sleep(50);
@@ -121,15 +125,16 @@ export const gatewayKill: Fault = {
       await gateway.kill();
       crew.mend(gateway, () => gateway.start());
       await watchResume(scene, cut, since);
+      return { hit: cut.length };
+    } finally {
       await stage.model.behave(usualModel);
+      await stage.model.hurry();
+      crew.spareWorkers(false);
+      crowd.start();
       await waitFor(() => surge.every((turn) => turn.endedAt !== null), {
         timeoutMs: 120_000,
         what: 'the surge to end',
       });
-      return { hit: cut.length };
-    } finally {
-      await stage.model.behave(usualModel);
-      crowd.start();
     }
   },
 };

@@ -8,8 +8,8 @@ import { openRoad, type Road } from './testing/road.js';
 const streams = 200;
 /** On a busy machine a model call or two is being tried again at any moment. */
 const mostlySpoken = 0.9;
-/** Half a minute of text, so that all are in the middle of it when the gateway dies. */
-const reply = 'The loaf rests for a whole day before anyone may cut it, and nobody is in a hurry. '.repeat(5);
+/** A minute and a half of text, so that nearly all are in the middle of it when the gateway dies, however slow the machine. */
+const reply = 'The loaf rests for a whole day before anyone may cut it, and nobody is in a hurry. '.repeat(16);
 
 let stage: FleetStage;
 let roads: Road[] = [];
@@ -83,6 +83,11 @@ test('a gateway killed with 200 open streams: the other one resumes each, byte f
   });
   await victim.kill();
   killedAt = performance.now();
+  await waitFor(() => backAfterMs.size === streams, {
+    timeoutMs: 60_000,
+    what: () => `all to be back: ${backAfterMs.size}`,
+  });
+  stage.fleet.model?.hurry();
   const told = await all;
 
   const times = [...backAfterMs.values()];

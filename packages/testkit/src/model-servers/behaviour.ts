@@ -69,5 +69,7 @@ export interface ModelServer {
   behave(behaviour: ModelBehaviour): void;
   /** What the next chat requests get, one each, before the default again. */
   next(...behaviours: ModelBehaviour[]): void;
+  /** The replies being sent now go on without a pause between their words. */
+  hurry(): void;
   close(): Promise<void>;
 }

@@ -53,8 +53,8 @@ async function handle(call: ModelCall): Promise<void> {
   if (task === 'generateContent') return sendWhole(call, behaviour, model, prompt, reply);
   const frames = makeFrames(behaviour, model, prompt, reply);
   if (behaviour.block === 'prompt')
-    return playStream(call.response, '', { ...behaviour, block: 'stream', blockAfterWords: 0 }, frames);
-  return playStream(call.response, reply, behaviour, frames);
+    return playStream(call, '', { ...behaviour, block: 'stream', blockAfterWords: 0 }, frames);
+  return playStream(call, reply, behaviour, frames);
 }
 
 function makeFrames(behaviour: ModelBehaviour, model: string, prompt: string, reply: string): StreamFrames {

@@ -19,6 +19,8 @@ export interface ModelCall {
   response: ServerResponse;
   /** What this request gets; asked for by chat routes only, so that embeddings use nothing up. */
   takeBehaviour: () => ModelBehaviour;
+  /** Aborts when this reply shall go on without pauses. */
+  hurried: AbortSignal;
 }
 
 export interface ModelServerOptions {
@@ -33,7 +35,7 @@ const mostRequestsKept = 10_000;
 
 /**
  * The shell both model servers share: reads and records requests, hands out behaviours, and has the control routes
- * `POST /control/behaviour`, `GET /control/requests` and `DELETE /control/requests` for those who run it as a process.
+ * `POST /control/behaviour`, `POST /control/hurry`, `GET /control/requests` and `DELETE /control/requests` for those who run it as a process.
  */
 export async function startModelServer(
   options: ModelServerOptions,
@@ -44,11 +46,21 @@ export async function startModelServer(
   const queue: ModelBehaviour[] = [];
   let standard: ModelBehaviour = {};
   let openStreams = 0;
+  let haste = new AbortController();
+
+  function hurry(): void {
+    haste.abort();
+    haste = new AbortController();
+  }
 
   async function control(method: string, path: string, body: unknown, response: ServerResponse): Promise<void> {
     if (path === '/control/requests' && method === 'GET') return sendJson(response, 200, { requests });
     if (path === '/control/requests' && method === 'DELETE') {
       requests.length = 0;
+      return sendJson(response, 200, {});
+    }
+    if (path === '/control/hurry' && method === 'POST') {
+      hurry();
       return sendJson(response, 200, {});
     }
     const wanted = controlSchema.safeParse(body);
@@ -76,7 +88,8 @@ export async function startModelServer(
     });
     const takeBehaviour = () => queue.shift() ?? standard;
     const { path, headers } = recorded;
-    await handle({ method, path, query: address.searchParams, headers, body, response, takeBehaviour });
+    const { signal: hurried } = haste;
+    await handle({ method, path, query: address.searchParams, headers, body, response, takeBehaviour, hurried });
   }
 
   const server = createServer((request, response) => {
@@ -104,6 +117,7 @@ export async function startModelServer(
     next: (...behaviours) => {
       queue.push(...behaviours.map((behaviour) => behaviourSchema.parse(behaviour)));
     },
+    hurry,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -15,6 +15,8 @@ export interface ModelProcess {
   behave(behaviour: ModelBehaviour): Promise<void>;
   /** What the next chat requests get, one each, before the default again. */
   next(...behaviours: ModelBehaviour[]): Promise<void>;
+  /** The replies being sent now go on without a pause between their words. */
+  hurry(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,20 +30,21 @@ export async function startModelProcess(kind: 'gemini' | 'openai'): Promise<Mode
     logFile,
   });
   const origin = `http://127.0.0.1:${port}`;
-  const control = async (body: object): Promise<void> => {
-    const response = await fetch(`${origin}/control/behaviour`, {
+  const control = async (route: 'behaviour' | 'hurry', body: object): Promise<void> => {
+    const response = await fetch(`${origin}/control/${route}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
     if (!response.ok) throw new Error(`the model server refused: ${await response.text()}`);
   };
-  await waitFor(() => control({}).then(() => true), { what: 'the model server' });
+  await waitFor(() => control('behaviour', {}).then(() => true), { what: 'the model server' });
   return {
     url: kind === 'openai' ? `${origin}/v1` : origin,
     port,
-    behave: (behaviour) => control({ default: behaviour }),
-    next: (...behaviours) => control({ next: behaviours }),
+    behave: (behaviour) => control('behaviour', { default: behaviour }),
+    next: (...behaviours) => control('behaviour', { next: behaviours }),
+    hurry: () => control('hurry', {}),
     async close() {
       await child.stop();
       rmSync(logFile, { force: true });

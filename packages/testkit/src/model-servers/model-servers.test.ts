@@ -106,6 +106,17 @@ describe('a model server', () => {
     expect(server.requests[0]).toMatchObject({ path: '/v1/chat/completions', abandoned: true, body: openAiBody });
   });
 
+  it('hurries the reply it is sending and not the next', async () => {
+    const server = await open(startOpenAiServer);
+    server.behave({ reply: 'One two three four five six.', tokenDelayMs: 600_000 });
+    const slow = await post(`${server.url}/chat/completions`, openAiBody);
+    server.hurry();
+    expect(await slow.text()).toContain('"six."');
+    const next = await post(`${server.url}/chat/completions`, openAiBody);
+    const first = await next.body?.getReader().read();
+    expect(new TextDecoder().decode(first?.value)).not.toContain('"two');
+  });
+
   it('runs as a process whose behaviour is switched over HTTP', async () => {
     const child = spawn(process.execPath, [main, 'gemini'], { stdio: ['ignore', 'pipe', 'inherit'] });
     try {

@@ -42,7 +42,7 @@ async function chat(call: ModelCall): Promise<void> {
   if (!body.data.stream) return sendWhole(call, behaviour, body.data.model, turns.join('\n'), reply);
   const withUsage = body.data.stream_options?.include_usage === true && !behaviour.omitUsage;
   const usage = withUsage ? usageOf(turns.join('\n'), reply) : null;
-  return playStream(call.response, reply, behaviour, makeFrames(body.data.model, usage));
+  return playStream(call, reply, behaviour, makeFrames(body.data.model, usage));
 }
 
 function makeFrames(model: string, usage: object | null): StreamFrames {

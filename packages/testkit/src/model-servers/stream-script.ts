@@ -15,9 +15,15 @@ export interface StreamFrames {
   ending: (finish: 'stop' | 'length' | 'missing') => string;
 }
 
+/** Who listens. `hurried` aborts when the reply shall go on without pauses. */
+export interface StreamTarget {
+  response: ServerResponse;
+  hurried: AbortSignal;
+}
+
 /** Plays one reply as the behaviour says. */
 export async function playStream(
-  response: ServerResponse,
+  { response, hurried }: StreamTarget,
   reply: string,
   behaviour: ModelBehaviour,
   frames: StreamFrames,
@@ -26,6 +32,7 @@ export async function playStream(
   response.flushHeaders();
   const body = makeBodyWriter(response, behaviour.cut);
   const gone = goneSignal(response);
+  const goneOrHurried = AbortSignal.any([gone, hurried]);
   if (frames.opening !== '' && !(await body.write(frames.opening))) return;
   if (!(await pause(behaviour.firstTokenMs, gone))) return;
   const chunks = splitWords(reply, behaviour.wordsPerChunk ?? 1);
@@ -42,7 +49,8 @@ export async function playStream(
     }
     const chunk = chunks[at];
     if (chunk === undefined) break;
-    if (at > 0 && !(await pause(behaviour.tokenDelayMs, gone))) return;
+    if (at > 0) await pause(behaviour.tokenDelayMs, goneOrHurried);
+    if (gone.aborted) return;
     if (!(await body.write(frames.words(chunk, at === 0)))) return;
   }
   await body.write(frames.ending(behaviour.finish ?? 'stop'));

@@ -19,6 +19,11 @@ export interface ChatConsumerOptions {
 /** Redis that is away is asked again after this, also for handing a job back. Milliseconds. */
 const retryMs = 500;
 const closeMs = 2_000;
+/**
+ * How long an idle worker waits for word of a new job before it looks by itself, seconds. BullMQ's word goes to one worker only: where that one dies
+ * before it has fetched the job, the others come upon it no sooner. BullMQ waits 5 s by default.
+ */
+const idleWaitSeconds = 0.5;
 /** How often a job that cannot be read is looked at before it is given up, and the pause between. Milliseconds. */
 const unreadableLooks = 20;
 const unreadableMs = 500;
@@ -76,6 +81,7 @@ export function makeChatConsumer({ redisUrl, concurrency, run, running, onDeath,
     lockDuration: lockMs,
     stalledInterval: stalledCheckMs,
     maxStalledCount,
+    drainDelay: idleWaitSeconds,
     runRetryDelay: retryMs,
   });
   const deathWatch = makeDeathWatch({

@@ -17,7 +17,7 @@ export interface DeathWatchOptions {
 /** Looks that must miss a worker before it counts as dead: one alone may fall between two connections of a living one. */
 const missesOfDeath = 2;
 /** After Redis was away everybody gets so many looks' time to be back. */
-const looksToSettle = 3;
+const looksToSettle = 6;
 const connectionName = (workerId: string) => `sidestage-worker:${workerId}`;
 
 /** KEYS active · ARGV queue key, worker id · gives the ids of the jobs whose locks the worker holds */
@@ -31,8 +31,8 @@ return held
 `;
 
 /**
- * Takes the locks off the jobs of a dead worker and marks them for BullMQ's next stalled check, which puts them back in the line.
- * KEYS active, stalled · ARGV queue key, worker id · gives the number of jobs
+ * Takes the locks off the jobs of a dead worker and marks them for BullMQ's next stalled check, which puts them back in the line; the check may
+ * come at once, not an interval after the last one. KEYS active, stalled, stalled-check · ARGV queue key, worker id · gives the number of jobs
  */
 const releaseLua = `
 local released = 0
@@ -45,6 +45,7 @@ for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
     released = released + 1
   end
 end
+if released > 0 then redis.call('DEL', KEYS[3]) end
 return released
 `;
 
@@ -53,12 +54,12 @@ const noteLua = `if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call
 
 /**
  * Notices workers that died by what the kernel does first when a process ends: it closes its connections. Every worker holds one that
- * carries its name, and one worker a second looks which names are gone. So a killed worker's turns begin again after 2 to 3 s, where waiting
- * for its locks to run out takes 5 to 6. A worker that is cut off without its connection being closed is left to the locks; one that
+ * carries its name, and twice a second one worker looks which names are gone. So a killed worker's turns begin again after 1 to 2 s, where
+ * waiting for its locks to run out takes 5 to 6. A worker that is cut off without its connection being closed is left to the locks; one that
  * is wrongly taken for dead loses its locks and stops itself, and the fence in Postgres refuses what it still writes.
  */
 export function makeDeathWatch(options: DeathWatchOptions) {
-  const { redisUrl, workerId, queueKey, onDeath, logger, lookMs = 1_000 } = options;
+  const { redisUrl, workerId, queueKey, onDeath, logger, lookMs = 500 } = options;
   const redis = makeRedis(redisUrl, 'request', logger);
   const settleMs = looksToSettle * lookMs;
   /** No look before this (monotonic ms): whoever lost Redis has to assume that the others did too. */
@@ -82,7 +83,8 @@ export function makeDeathWatch(options: DeathWatchOptions) {
     await onDeath(gone, z.array(z.string()).parse(held)).catch((error: unknown) => {
       logger.warn({ err: error, worker: gone }, 'the death of a worker is not on record');
     });
-    const jobs = await redis.eval(releaseLua, 2, `${queueKey}:active`, `${queueKey}:stalled`, queueKey, gone);
+    const lists = ['active', 'stalled', 'stalled-check'].map((part) => `${queueKey}:${part}`);
+    const jobs = await redis.eval(releaseLua, lists.length, ...lists, queueKey, gone);
     await redis.hdel(keys.workers(), gone);
     logger.warn({ worker: gone, jobs }, 'a worker is gone, its jobs go back in the line');
   }
