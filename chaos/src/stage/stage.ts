@@ -40,7 +40,7 @@ export interface StageOptions {
 /** A reply of some forty words in half a second. */
 export const usualModel: ModelBehaviour = { wordsPerChunk: 8, tokenDelayMs: 70 };
 /** The same reply over a minute: whoever fails meanwhile finds it under way. */
-export const slowModel: ModelBehaviour = { wordsPerChunk: 1, tokenDelayMs: 1_700 };
+export const slowModel: ModelBehaviour = { wordsPerChunk: 1, tokenDelayMs: 3_000 };
 
 const hostOf = (url: string): string => new URL(url).host;
 
