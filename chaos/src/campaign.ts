@@ -16,11 +16,11 @@ import { makeClaims } from './work/claims.js';
 
 const size = { gateways: 2, workers: 3, fans: 40 };
 /** Turns in flight at most, and messages a second: what two cores carry beside processes that start all the time. */
-const load = { outstanding: 130, rate: 8 };
+const load = { outstanding: 140, rate: 7 };
 /** Longer than any fault lasts: an answer after it is late. */
 const lateMs = 60_000;
 /** Between the strikes of the frequent fault. */
-const frequentPauseMs = { least: 700, most: 1_500 };
+const frequentPauseMs = { least: 300, most: 900 };
 const endingMs = 180_000;
 
 /** How often a fault struck, how often it found work in flight, and how much. */
@@ -51,10 +51,14 @@ export interface Outcome {
 
 export type Progress = (state: { seconds: number; sent: number; open: number; kills: number; last: string }) => void;
 
-/** Plays one campaign on a fleet of its own. Whatever it finds, the fleet is gone when it resolves. */
+/**
+ * Plays one campaign on a fleet of its own; the caller stops its stage. Where it throws the fleet is gone.
+ * @param ending once aborted nothing strikes any more: what was asked is waited for and judged
+ */
 export async function playCampaign(
   options: CampaignOptions,
   onProgress: Progress,
+  ending?: AbortSignal,
 ): Promise<{
   outcome: Outcome;
   stage: Stage;
@@ -97,7 +101,8 @@ export async function playCampaign(
 
   const plan = makePlan(options.faults, random.below(2 ** 32));
   const kills = (): number => (plan.frequent && tallies.get(plan.frequent.fault.name)?.hit) || 0;
-  const timeIsUp = (): boolean => options.minutes !== null && seconds() > options.minutes * 60;
+  const timeIsUp = (): boolean =>
+    ending?.aborted === true || (options.minutes !== null && seconds() > options.minutes * 60);
 
   async function strikeFrequently(): Promise<void> {
     if (!plan.frequent) return;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { playCampaign } from './campaign.js';
+import { type Progress, playCampaign } from './campaign.js';
 import { readOptions, UsageError } from './options.js';
 import { proveMechanisms, runControl } from './proofs/take-out.js';
 import { findFaults, showOutcome, writeReport } from './report.js';
@@ -33,11 +33,17 @@ async function main(): Promise<void> {
   }
   const length = options.minutes === null ? 'one deck of faults' : `${options.minutes} min`;
   console.log(`  ${options.faults.length} kinds of fault, ${length}, seed ${options.seed}`);
-  const { outcome, stage, hearings } = await playCampaign(options, ({ seconds, sent, open, kills, last }) => {
+  const ending = new AbortController();
+  process.on('SIGINT', () => {
+    if (!ending.signal.aborted) console.log('  ends early: waits for the replies that are due');
+    ending.abort();
+  });
+  const show: Progress = ({ seconds, sent, open, kills, last }) => {
     console.log(
       `  ${`${Math.round(seconds)} s`.padStart(7)}  ${String(sent).padStart(6)} sent  ${String(open).padStart(4)} open  ${String(kills).padStart(5)} kills hit  ${last}`,
     );
-  });
+  };
+  const { outcome, stage, hearings } = await playCampaign(options, show, ending.signal);
   console.log(`\n${showOutcome(outcome)}\n`);
   const broken = findFaults(outcome);
   try {

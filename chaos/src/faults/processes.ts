@@ -6,6 +6,8 @@ import type { Fault, Scene, Struck } from './fault.js';
 
 /** Longer than a job's lock lives. */
 const frozenMs = 7_000;
+/** A worker that is killed before it has answered anything is a fleet that stands still, not one that is struck. */
+const leastLifeMs = 1_000;
 /** Open streams when a gateway is killed. */
 const streams = 500;
 /** By then they are open and told something, or it strikes with fewer. */
@@ -32,10 +34,9 @@ export const workerKill: Fault = {
   what: 'SIGKILL of a worker in the middle of replies',
   share: 1,
   async strike(scene) {
-    // One that has just started has nothing to lose yet.
     const worker = await scene.crew.take('workers', scene.random, ({ pid }) => {
       scene.claims.read();
-      return scene.claims.heldBy(pid).length > 0;
+      return scene.claims.workedMs(pid) >= leastLifeMs && scene.claims.heldBy(pid).length > 0;
     });
     const since = Date.now();
     await worker.kill();

@@ -45,6 +45,8 @@ function makeTail(file: string): () => string[] {
 /** Who works on what, from the workers' own logs. */
 export function makeClaims(logFiles: readonly string[]) {
   const tails = logFiles.map(makeTail);
+  /** When each worker began its first turn. */
+  const firstAt = new Map<number, number>();
   /** Claims that have not been seen to end, by turn. */
   const open = new Map<string, Claim>();
   const awaited = new Map<string, { epoch: number; since: number }>();
@@ -57,6 +59,7 @@ export function makeClaims(logFiles: readonly string[]) {
     const at = Date.parse(time);
     if (msg === 'turn claimed') {
       open.set(turnId, { turnId, epoch, pid, at });
+      if (!firstAt.has(pid)) firstAt.set(pid, at);
       const waits = awaited.get(turnId);
       if (waits && epoch > waits.epoch) {
         reclaimedMs.push(at - waits.since);
@@ -73,6 +76,8 @@ export function makeClaims(logFiles: readonly string[]) {
     read(): void {
       for (const tail of tails) for (const text of tail()) take(text);
     },
+    /** Milliseconds since a worker began its first turn; 0 for one that has begun none. */
+    workedMs: (pid: number): number => Date.now() - (firstAt.get(pid) ?? Date.now()),
     /** What a worker has begun and not ended. */
     heldBy: (pid: number): Claim[] => [...open.values()].filter((claim) => claim.pid === pid),
     /** These were cut off at `since`: the time until another claim of them is counted. */

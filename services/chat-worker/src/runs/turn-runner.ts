@@ -5,6 +5,7 @@ import type { WaitingLine } from '@sidestage/turns';
 import type { Answer, Answerer } from '../answer/answerer.js';
 import type { ReplyStream, ReplyStreams } from '../answer/reply-stream.js';
 import { failedSettlement, type TurnEnder } from '../ending/turn-ender.js';
+import type { Pace } from './pace.js';
 import type { RunGate } from './run-gate.js';
 import { type Run, RunAborted } from './running-jobs.js';
 import { isSuspect, judge, type Verdict } from './suspicion.js';
@@ -39,6 +40,7 @@ export interface TurnRunnerOptions {
   ender: TurnEnder;
   waitingLine: WaitingLine;
   gate: RunGate;
+  pace: Pace;
   metrics: Metrics;
   logger: Logger;
 }
@@ -48,9 +50,10 @@ export interface TurnRunnerOptions {
  * only while Postgres cannot be reached.
  */
 export function makeTurnRunner(options: TurnRunnerOptions) {
-  const { repository, deaths, answer, streams, ender, waitingLine, gate, metrics, logger } = options;
+  const { repository, deaths, answer, streams, ender, waitingLine, gate, pace, metrics, logger } = options;
 
   async function run(ref: TurnRef, job: Run): Promise<RunOutcome> {
+    await pace.begin();
     const together = await gate.enter(false);
     try {
       if (job.signal.aborted) return { kind: 'returned' };
