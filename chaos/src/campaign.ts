@@ -20,7 +20,7 @@ const load = { outstanding: 140, rate: 7 };
 /** Longer than any fault lasts: an answer after it is late. */
 const lateMs = 60_000;
 /** Between the strikes of the frequent fault. */
-const frequentPauseMs = { least: 300, most: 900 };
+const frequentPauseMs = { least: 200, most: 800 };
 const endingMs = 180_000;
 
 /** How often a fault struck, how often it found work in flight, and how much. */
@@ -87,15 +87,25 @@ export async function playCampaign(
   let last = '';
 
   async function strike(fault: Fault, seed: number): Promise<void> {
-    const scene: Scene = { stage, crew, crowd, tap, claims, resumedMs, heardAgainMs, random: makeRandom(seed) };
+    const scene: Scene = {
+      stage,
+      crew,
+      crowd,
+      tap,
+      claims,
+      inFlight,
+      resumedMs,
+      heardAgainMs,
+      random: makeRandom(seed),
+    };
     last = fault.name;
-    const { hit } = await fault.strike(scene);
+    const strikes = [await fault.strike(scene)].flat();
     const tally = tallies.get(fault.name) ?? { name: fault.name, what: fault.what, struck: 0, hit: 0, work: 0 };
     tallies.set(fault.name, {
       ...tally,
-      struck: tally.struck + 1,
-      hit: tally.hit + (hit > 0 ? 1 : 0),
-      work: tally.work + hit,
+      struck: tally.struck + strikes.length,
+      hit: tally.hit + strikes.filter(({ hit }) => hit > 0).length,
+      work: tally.work + strikes.reduce((sum, { hit }) => sum + hit, 0),
     });
   }
 
@@ -108,7 +118,6 @@ export async function playCampaign(
     if (!plan.frequent) return;
     const pace = makeRandom(plan.frequent.seed);
     while (!timeIsUp() && !(options.minutes === null && kills() >= options.kills)) {
-      inFlight.push(crowd.open);
       await strike(plan.frequent.fault, pace.below(2 ** 32));
       await sleep(frequentPauseMs.least + pace.below(frequentPauseMs.most - frequentPauseMs.least));
     }

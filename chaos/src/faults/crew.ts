@@ -11,6 +11,7 @@ const takeMs = 240_000;
  */
 export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways: readonly FleetProcess[] }) {
   const busy = new Set<FleetProcess>();
+  const mending = new Set<FleetProcess>();
   const mends = new Set<Promise<unknown>>();
   const failures: Error[] = [];
   let spared = false;
@@ -33,15 +34,31 @@ export function makeCrew(processes: { workers: readonly FleetProcess[]; gateways
         { timeoutMs: takeMs, everyMs: 10, what: `one of the ${kind} to strike` },
       );
     },
+    /** Workers that fit, once all that were struck are back: as many as there are, but one lives on. */
+    takeMostWorkers(random: Random, fits: (one: FleetProcess) => boolean): Promise<FleetProcess[]> {
+      return waitFor(
+        () => {
+          if (spared || processes.workers.some((one) => mending.has(one))) return null;
+          const ready = processes.workers.filter((one) => !busy.has(one) && one.alive());
+          const taken = random.shuffle(ready.filter(fits)).slice(0, ready.length - 1);
+          if (taken.length === 0) return null;
+          for (const one of taken) busy.add(one);
+          return taken;
+        },
+        { timeoutMs: takeMs, everyMs: 10, what: 'workers to strike' },
+      );
+    },
     /** Mends it in the background; it can be struck again afterwards. */
     mend(one: FleetProcess, work: () => Promise<unknown>): void {
-      const mending = work()
+      mending.add(one);
+      const mend = work()
         .catch((error: unknown) => void failures.push(error instanceof Error ? error : new Error(String(error))))
         .finally(() => {
           busy.delete(one);
-          mends.delete(mending);
+          mending.delete(one);
+          mends.delete(mend);
         });
-      mends.add(mending);
+      mends.add(mend);
     },
     /** No worker can be taken. */
     spareWorkers(on: boolean): void {

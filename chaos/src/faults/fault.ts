@@ -14,6 +14,8 @@ export interface Scene {
   claims: Claims;
   /** Of this one strike: the same in every run of the same seed. */
   random: Random;
+  /** Turns accepted and not ended whenever a worker was killed. */
+  inFlight: number[];
   /** Times from the kill of a gateway until a stream it carried was open again elsewhere, ms. */
   resumedMs: number[];
   /** The same for replies in the middle, until their next event. */
@@ -33,6 +35,6 @@ export interface Fault {
   share: number;
   /** It needs a network that can fail between the parts. */
   network?: boolean;
-  /** Injects it, heals it, and resolves when the next may strike. */
-  strike(scene: Scene): Promise<Struck>;
+  /** Injects it, heals it, and resolves when the next may strike; with several where several were struck at once. */
+  strike(scene: Scene): Promise<Struck | Struck[]>;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type FleetProcess, waitFor } from '@sidestage/testkit';
+import { waitFor } from '@sidestage/testkit';
 import type { SentTurn } from '../ledger/records.js';
 import { slowModel, usualModel } from '../stage/stage.js';
 import type { Fault, Scene, Struck } from './fault.js';
@@ -10,14 +10,13 @@ const frozenMs = 7_000;
 const leastLifeMs = 1_000;
 /** Open streams when a gateway is killed. */
 const streams = 500;
-/** By then they are open and told something, or it strikes with fewer. */
+/** By then they are open, half of them in the middle of their replies, or it strikes with fewer. */
 const openingMs = 40_000;
-const mostlyMidReply = 0.95;
 
 /** Those of its turns that really were in the middle: Postgres says so. */
-async function countCutOff({ stage, claims }: Scene, worker: FleetProcess, since: number): Promise<number> {
+async function countCutOff({ stage, claims }: Scene, pid: number, since: number): Promise<number> {
   claims.read();
-  const held = claims.heldBy(worker.pid);
+  const held = claims.heldBy(pid);
   const running = await stage.postgres
     .query<{ id: string; epoch: number }>(`SELECT id, epoch FROM turns WHERE state = 'running' AND id = ANY($1)`, [
       held.map((claim) => claim.turnId),
@@ -31,17 +30,19 @@ async function countCutOff({ stage, claims }: Scene, worker: FleetProcess, since
 
 export const workerKill: Fault = {
   name: 'worker-kill',
-  what: 'SIGKILL of a worker in the middle of replies',
+  what: 'SIGKILL of a worker in the middle of replies, two of three at once',
   share: 1,
   async strike(scene) {
-    const worker = await scene.crew.take('workers', scene.random, ({ pid }) => {
+    const workers = await scene.crew.takeMostWorkers(scene.random, ({ pid }) => {
       scene.claims.read();
       return scene.claims.workedMs(pid) >= leastLifeMs && scene.claims.heldBy(pid).length > 0;
     });
     const since = Date.now();
-    await worker.kill();
-    scene.crew.mend(worker, () => worker.start());
-    return { hit: await countCutOff(scene, worker, since) };
+    scene.inFlight.push(...workers.map(() => scene.crowd.open));
+    await Promise.all(workers.map((worker) => worker.kill()));
+    const pids = workers.map(({ pid }) => pid);
+    for (const worker of workers) scene.crew.mend(worker, () => worker.start());
+    return Promise.all(pids.map(async (pid) => ({ hit: await countCutOff(scene, pid, since) })));
   },
 };
 
@@ -117,7 +118,7 @@ export const gatewayKill: Fault = {
       const openNow = () => tap.openAt(stage.addresses[at] ?? '');
       const isUnderWay = (): boolean => {
         const now = openNow();
-        return now.length >= streams && now.filter(({ midReply }) => midReply).length >= streams * mostlyMidReply;
+        return now.length >= streams && now.filter(({ midReply }) => midReply).length >= streams / 2;
       };
       const until = performance.now() + openingMs;
       while (!isUnderWay() && performance.now() < until) await sleep(50);

@@ -89,7 +89,8 @@ export async function openStage({ gateways, workers, fans, network }: StageOptio
         MODEL_LADDER: 'gemini',
         GOOGLE_API_KEY: 'chaos',
         GOOGLE_BASE_URL: through(model.url, modelAddress),
-        WORKER_CONCURRENCY: '250',
+        WORKER_CONCURRENCY: '100',
+        DB_POOL_MAX: '30',
         // Few turns are asked again by themselves: what is answered late shall be seen, not given up.
         TURN_DEADLINE_MS: '180000',
       },

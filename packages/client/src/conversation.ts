@@ -203,6 +203,7 @@ export class LiveConversation implements Conversation {
       ...this.parts,
       WebSocket,
       path: () => this.#path(),
+      resumes: () => this.#turns.named,
       onFrame: (frame) => this.#onFrame(frame),
       onState: (state) => {
         if (state === 'connecting') this.#bound = false;

@@ -57,7 +57,7 @@ describe('a message over a socket', () => {
     const conversation = begin();
     const turn = conversation.send('hello', { videoUrl: 'https://v.example/1' });
     const socket = await gateway.socket(0);
-    expect(socket.path).toMatch(/^\/ws\/new\/\w+$/);
+    expect(socket.path).toMatch(/^\/ws\/new\/\w+\?resumes=0$/);
     expect(await socket.frame('message')).toEqual({
       type: 'message',
       message: 'hello',
@@ -156,6 +156,7 @@ describe('a reply over a socket', () => {
     first.raw.terminate();
     const second = await gateway.socket(1);
     expect(second.path).toMatch(/^\/ws\/conversation\//);
+    expect(second.path).toMatch(/\?resumes=1$/);
     expect(await second.frame('resume')).toMatchObject({ message_id: 'm1', last_seq: 2 });
     expect(second.frames.map(({ type }) => type)).toEqual(['resume']);
     // An older gateway may begin again from the start.

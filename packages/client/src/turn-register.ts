@@ -68,6 +68,11 @@ export class TurnRegister {
     return foreign;
   }
 
+  /** How many turns can be asked for by their message's id. */
+  get named(): number {
+    return this.#byMessage.size;
+  }
+
   /** No turn is under way. */
   get isIdle(): boolean {
     return this.#own.size === 0 && this.#byMessage.size === 0;

@@ -47,6 +47,7 @@ function make(random = 0.5, urls = ['http://gateway']) {
       return `t${told.asked.length}`;
     }),
     path: () => '/ws/new/c',
+    resumes: () => 0,
     onFrame: () => undefined,
     onState: (state) => states.push(state),
     onUseless: () => {

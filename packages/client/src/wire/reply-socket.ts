@@ -14,6 +14,8 @@ export interface ReplySocketParts {
   credentials: Credentials;
   /** `/ws/{session_id}/{client_id}`; asked at each try because `new` becomes a conversation's id. */
   path: () => string;
+  /** How many turns will be resumed once it is open: the gateway then waits for all of them before it tells of any by itself. */
+  resumes: () => number;
   onFrame: (frame: WsServerFrame) => void;
   onState: (state: SocketState) => void;
   /** No socket brings anything, at any gateway: other roads may do better. Told again after each further failure. */
@@ -115,7 +117,7 @@ export class ReplySocket {
     this.path = this.parts.path();
     let socket: PlatformSocket;
     try {
-      const address = `${this.#url.replace(/^http/, 'ws')}${this.path}`;
+      const address = `${this.#url.replace(/^http/, 'ws')}${this.path}?resumes=${this.parts.resumes()}`;
       socket = new WebSocket(address, ['sidestage', `bearer.${this.#credential}`]);
     } catch {
       // A page's policy, or a credential that no header can carry.

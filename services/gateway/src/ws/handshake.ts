@@ -17,6 +17,8 @@ export interface Handshake {
   clientId: string;
   /** Null for a session that is `new`. */
   conversation: { id: string; creatorId: string } | null;
+  /** How many turns the device has said that it will resume; null where it has said nothing. */
+  resumes: number | null;
   /** Of the upgrade's request; the trace that the session's turns belong to. */
   traceparent: string | null;
 }
@@ -24,6 +26,14 @@ export interface Handshake {
 /** Handshakes of this gateway a second on average, and at once: after another gateway's end everybody comes back in the same moment. */
 const handshakes = { perSecond: 300, burst: 1_000 };
 const pathSchema = z.object({ session_id: opaqueId, client_id: opaqueId });
+const querySchema = z.object({
+  resumes: z.coerce
+    .number('must be a number of turns, 0 to 500')
+    .int('must be a whole number')
+    .min(0, 'must be 0 or more')
+    .max(500, 'must be at most 500')
+    .nullable(),
+});
 const tokenPrefix = 'bearer.';
 
 function readPath(request: IncomingMessage): z.infer<typeof pathSchema> {
@@ -31,6 +41,10 @@ function readPath(request: IncomingMessage): z.infer<typeof pathSchema> {
   if (!match) throw new ProblemError('not_found', { detail: 'Sockets are at /ws/{session_id}/{client_id}.' });
   const [, session = '', client = ''] = match;
   return parseOrProblem(pathSchema, { session_id: decodeURIComponent(session), client_id: decodeURIComponent(client) });
+}
+
+function queryOf(request: IncomingMessage): URLSearchParams {
+  return new URLSearchParams(request.url?.split('?')[1] ?? '');
 }
 
 /** The token among the subprotocols `sidestage, bearer.<token>`; null without. */
@@ -52,7 +66,7 @@ export function makeHandshake(options: {
 
   function authenticate(request: IncomingMessage): Promise<Principal> {
     const address = clientAddress(request, config.trustProxyHops);
-    const ticket = new URLSearchParams(request.url?.split('?')[1] ?? '').get('ticket');
+    const ticket = queryOf(request).get('ticket');
     if (ticket !== null) return authenticator.redeemTicket(ticket, address);
     const token = tokenOf(request);
     if (token === null) return authenticator.authenticate(request.headers, address);
@@ -77,6 +91,7 @@ export function makeHandshake(options: {
         violatedPolicies: ['handshakes'],
       });
     const { session_id: sessionId, client_id: clientId } = readPath(request);
+    const { resumes } = parseOrProblem(querySchema, { resumes: queryOf(request).get('resumes') });
     const { origin } = request.headers;
     // Only browsers send one, and a browser's page may be anybody's.
     if (origin !== undefined && !origins.allows(origin))
@@ -87,7 +102,7 @@ export function makeHandshake(options: {
       if (error instanceof ProblemError) throw error;
       throw new ProblemError('unavailable', { detail: 'The conversation cannot be read now.', cause: error });
     });
-    return { principal, sessionId, clientId, conversation, traceparent: traceOf(request).traceparent ?? null };
+    return { principal, sessionId, clientId, conversation, resumes, traceparent: traceOf(request).traceparent ?? null };
   };
 }
 

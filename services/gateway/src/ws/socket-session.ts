@@ -31,8 +31,11 @@ const maxAheadBytes = 32 * 1024;
 export const maxBufferedBytes = 128 * 1024;
 /** So is one that is behind and takes nothing for this long. Milliseconds. */
 const stallMs = 10_000;
-/** How long a device that connects may take to say what it resumes, before it is shown the running turns from their beginning. */
-const resumeGraceMs = 1_000;
+/**
+ * How long a device that connects may take to say what it resumes, before it is shown the running turns from their beginning, ms: one that has not
+ * said how many they are, and one that has, which is shown them as soon as it has said them all.
+ */
+const resumeGraceMs = { untold: 1_000, told: 15_000 };
 /** Turns of other devices a socket remembers to have shown. */
 const maxShown = 500;
 
@@ -70,12 +73,15 @@ export class SocketSession {
   #messages = new Budget(messageBudget.perSecond, messageBudget.burst);
   #bytes = new Budget(byteBudget.perSecond, byteBudget.burst);
   #grace: NodeJS.Timeout | undefined;
+  /** Turns that the device will still say it resumes. */
+  #resumesDue: number;
   /** Turns may have been missed since, while it was not known yet what this device resumes. */
   #gapSince: Date | null = null;
 
   constructor(private readonly options: SocketSessionOptions) {
     const { socket, handshake } = options;
     this.#conversation = handshake.conversation;
+    this.#resumesDue = handshake.resumes ?? 0;
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
     socket.on('close', () => this.#closed());
     this.#send({
@@ -86,8 +92,10 @@ export class SocketSession {
     });
     if (this.#conversation) {
       this.#subscribe(this.#conversation.id);
+      const graceMs =
+        handshake.resumes === null ? resumeGraceMs.untold : handshake.resumes > 0 ? resumeGraceMs.told : 0;
       // After a stall what has come in meanwhile is read first: it may say what is resumed.
-      this.#grace = setTimeout(() => setImmediate(() => this.#endGrace()), resumeGraceMs);
+      this.#grace = setTimeout(() => setImmediate(() => this.#endGrace()), graceMs);
     }
   }
 
@@ -141,11 +149,20 @@ export class SocketSession {
       input = parseJson(bytes);
       const frame = parseOrProblem(wsClientFrame, input);
       // Known before its turn comes: however long the frames before it take, it is not shown from its beginning meanwhile.
-      if (frame.type === 'resume') this.#remember(frame.message_id);
+      if (frame.type === 'resume') this.#resumes(frame);
       this.#enqueue(() => this.#run(frame), input);
     } catch (error) {
       this.#enqueue(() => Promise.reject(error), input);
     }
+  }
+
+  #resumes({ message_id: messageId }: Frame<'resume'>): void {
+    this.#remember(messageId);
+    if (this.#resumesDue === 0) return;
+    this.#resumesDue -= 1;
+    if (this.#resumesDue > 0 || this.#grace === undefined) return;
+    clearTimeout(this.#grace);
+    this.#endGrace();
   }
 
   #enqueue(work: () => Promise<void>, input: unknown): void {
