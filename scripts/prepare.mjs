@@ -141,6 +141,9 @@ export async function build() {
     .filter((file) => /\.(ts|tsx|json)$/.test(file));
   const mains = ['gateway', 'chat-worker', 'retrieval', 'launcher'].map((name) => `services/${name}/dist/main.js`);
   await buildPart('build', 'compile services', [...settings, ...sources], mains, ['exec', 'tsc', '-b']);
+  // Its own dependencies are there only now.
+  const { bundleServices, staleServices } = await import('./bundle.mjs');
+  if (staleServices().length > 0) await step('bundle services', () => bundleServices());
   const shared = ['contracts', 'client'].flatMap((name) => [...filesBelow(join(root, 'packages', name, 'src'))]);
   const pages = [...settings, ...shared, ...filesBelow(web)];
   await buildPart(

@@ -14,6 +14,7 @@ const copied = [
   'docs',
   'scripts',
   'package.json',
+  'pnpm-lock.yaml',
   'pnpm-workspace.yaml',
   'tsconfig.json',
   'tsconfig.base.json',
@@ -67,8 +68,10 @@ export function copyTree(): TreeCopy {
   }
 
   async function build(): Promise<void> {
-    const { code, output } = await node(['node_modules/typescript/bin/tsc', '-b']);
-    if (code !== 0) throw new Error(`the changed project does not build:\n${output.slice(-2_000)}`);
+    for (const step of [['node_modules/typescript/bin/tsc', '-b'], ['scripts/bundle.mjs']]) {
+      const { code, output } = await node(step);
+      if (code !== 0) throw new Error(`the changed project does not build:\n${output.slice(-2_000)}`);
+    }
   }
 
   return {

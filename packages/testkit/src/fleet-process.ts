@@ -10,8 +10,8 @@ const services = fileURLToPath(new URL('../../../services', import.meta.url));
 export type FleetService = 'gateway' | 'chat-worker' | 'retrieval' | 'web';
 
 const entries: Record<FleetService, string> = {
-  gateway: 'gateway/dist/main.js',
-  'chat-worker': 'chat-worker/dist/main.js',
+  gateway: 'gateway/dist/bundle/main.js',
+  'chat-worker': 'chat-worker/dist/bundle/main.js',
   retrieval: 'retrieval/dist/main.js',
   web: 'web/dist/server/main.js',
 };

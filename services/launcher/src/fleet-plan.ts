@@ -19,8 +19,8 @@ const PORT_VARIABLES: Record<ServiceName, string> = {
 
 /** What Node runs, below the service's folder. */
 const ENTRIES: Record<ServiceName, string> = {
-  gateway: 'dist/main.js',
-  'chat-worker': 'dist/main.js',
+  gateway: 'dist/bundle/main.js',
+  'chat-worker': 'dist/bundle/main.js',
   retrieval: 'dist/main.js',
   web: 'dist/server/main.js',
 };
