@@ -38,9 +38,9 @@ import { drain } from './queue/drain.js';
 import { makeContextCache } from './retrieval/context-cache.js';
 import { makeContextFinder } from './retrieval/context-finder.js';
 import { makeRetrievalClient, retrievalProbe } from './retrieval/retrieval-client.js';
-import { Pace } from './runs/pace.js';
 import { RunGate } from './runs/run-gate.js';
 import { makeRunningJobs } from './runs/running-jobs.js';
+import { SlowStart } from './runs/slow-start.js';
 import { makeTurnRunner } from './runs/turn-runner.js';
 import { makeSweeper } from './sweep/sweeper.js';
 
@@ -143,7 +143,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
     ender,
     waitingLine: makeWaitingLine({ redis }),
     gate: new RunGate(),
-    pace: new Pace(),
+    slowStart: new SlowStart(),
     metrics,
     logger,
   });

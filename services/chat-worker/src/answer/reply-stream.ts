@@ -12,6 +12,8 @@ const confirmMs = 400;
 export interface ReplyStreamOptions {
   generationId: string;
   epoch: number;
+  /** The first text, of the first attempt or after a reset, is there. */
+  onText?: () => void;
   /** The buffer takes nothing from this epoch any more: the turn was cancelled or another run has it. Called once. */
   onRefused: () => void;
   /** Asks Postgres whether the turn is still this run's. */
@@ -45,7 +47,7 @@ export function makeReplyStreams({ writer, logger }: { writer: ReplyWriter; logg
   }, tickMs);
   ticker.unref();
 
-  function make({ generationId, epoch, onRefused, stillOurs }: ReplyStreamOptions): ReplyStream {
+  function make({ generationId, epoch, onText, onRefused, stillOurs }: ReplyStreamOptions): ReplyStream {
     /** In the buffer since the last reset: said again where Redis loses it. */
     let told: ReplyEventBody[] = [];
     let waiting: ReplyEventBody[] = [];
@@ -94,6 +96,7 @@ export function makeReplyStreams({ writer, logger }: { writer: ReplyWriter; logg
         if (event.type === 'reset') shownText = false;
         if (event.type === 'delta' && !shownText) {
           shownText = true;
+          onText?.();
           void stream.flush();
         }
       },

@@ -5,9 +5,9 @@ import type { WaitingLine } from '@sidestage/turns';
 import type { Answer, Answerer } from '../answer/answerer.js';
 import type { ReplyStream, ReplyStreams } from '../answer/reply-stream.js';
 import { failedSettlement, type TurnEnder } from '../ending/turn-ender.js';
-import type { Pace } from './pace.js';
 import type { RunGate } from './run-gate.js';
 import { type Run, RunAborted } from './running-jobs.js';
+import type { Beginning, SlowStart } from './slow-start.js';
 import { isSuspect, judge, type Verdict } from './suspicion.js';
 
 /** What becomes of the job. */
@@ -40,7 +40,7 @@ export interface TurnRunnerOptions {
   ender: TurnEnder;
   waitingLine: WaitingLine;
   gate: RunGate;
-  pace: Pace;
+  slowStart: SlowStart;
   metrics: Metrics;
   logger: Logger;
 }
@@ -50,10 +50,18 @@ export interface TurnRunnerOptions {
  * only while Postgres cannot be reached.
  */
 export function makeTurnRunner(options: TurnRunnerOptions) {
-  const { repository, deaths, answer, streams, ender, waitingLine, gate, pace, metrics, logger } = options;
+  const { repository, deaths, answer, streams, ender, waitingLine, gate, slowStart, metrics, logger } = options;
 
   async function run(ref: TurnRef, job: Run): Promise<RunOutcome> {
-    await pace.begin();
+    const beginning = await slowStart.begin();
+    try {
+      return await runBegun(ref, job, beginning);
+    } finally {
+      beginning.ended();
+    }
+  }
+
+  async function runBegun(ref: TurnRef, job: Run, beginning: Beginning): Promise<RunOutcome> {
     const together = await gate.enter(false);
     try {
       if (job.signal.aborted) return { kind: 'returned' };
@@ -64,7 +72,7 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
       const verdict = await verdictOn(turn);
       if (verdict === null) return await later(turn, { failed: false, delayMs: unavailableMs });
       if (verdict === 'dead' && !turn.expired) return await fail(turn, null, 'dead', deadProblem(turn));
-      if (verdict === 'together' || turn.expired) return await runClaimed(claimed, job);
+      if (verdict === 'together' || turn.expired) return await runClaimed(claimed, job, beginning);
       // It waits unclaimed for its turn alone: a neighbour's death meanwhile is not counted against it.
       await park(turn, { failed: false, delayMs: 0 });
     } finally {
@@ -78,7 +86,7 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
       const { turn } = claimed;
       if (turn.wait_ms > 0) return { kind: 'delayed', delayMs: turn.wait_ms };
       logger.warn({ turn_id: turn.id, crashes: turn.crashes }, 'runs alone');
-      return await runClaimed(claimed, job);
+      return await runClaimed(claimed, job, beginning);
     } finally {
       alone();
     }
@@ -106,7 +114,7 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
     }
   }
 
-  async function runClaimed({ turn, claimedAt }: Claim, job: Run): Promise<RunOutcome> {
+  async function runClaimed({ turn, claimedAt }: Claim, job: Run, { spoke }: Beginning): Promise<RunOutcome> {
     const waitedMs = (turn.heartbeat_at ?? turn.accepted_at).getTime() - turn.accepted_at.getTime();
     const sinceAccepted = () => Math.round(waitedMs + performance.now() - claimedAt);
     void waitingLine.leave([turn.id]);
@@ -126,6 +134,7 @@ export function makeTurnRunner(options: TurnRunnerOptions) {
     const stream = streams.make({
       generationId: turn.generation_id,
       epoch: turn.epoch,
+      onText: spoke,
       onRefused: () => job.abort('lost'),
       stillOurs: async () =>
         (await repository.heartbeat([{ tenant_id: turn.tenant_id, turn_id: turn.id, epoch: turn.epoch }])).has(turn.id),
