@@ -19,13 +19,13 @@ describe('a worker that has just started', () => {
   it('begins few turns, and two more for each that gets to its first words', async () => {
     const begun = ask(new SlowStart(), 100);
     await settle();
-    expect(begun).toHaveLength(4);
+    expect(begun).toHaveLength(8);
     for (const turn of begun.slice()) turn.spoke();
     await settle();
-    expect(begun).toHaveLength(4 + 8);
+    expect(begun).toHaveLength(8 + 16);
     for (const turn of begun.slice()) turn.spoke();
     await settle();
-    expect(begun).toHaveLength(4 + 8 + 16);
+    expect(begun).toHaveLength(8 + 16 + 32);
   });
 
   it('begins one more for one that ends without a word, also when it had spoken before', async () => {
@@ -34,16 +34,16 @@ describe('a worker that has just started', () => {
     begun[0]?.ended();
     begun[0]?.spoke();
     await settle();
-    expect(begun).toHaveLength(5);
+    expect(begun).toHaveLength(9);
     begun[1]?.spoke();
     begun[1]?.ended();
     await settle();
-    expect(begun).toHaveLength(7);
+    expect(begun).toHaveLength(11);
   });
 
   it('lets turns begin though the model says nothing to the first ones', async () => {
     const begun = ask(new SlowStart(), 100);
-    await jest.advanceTimersByTimeAsync(5_100);
-    expect(begun).toHaveLength(4 + 20);
+    await jest.advanceTimersByTimeAsync(2_050);
+    expect(begun).toHaveLength(8 + 20);
   });
 });

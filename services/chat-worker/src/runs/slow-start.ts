@@ -1,7 +1,7 @@
 /** Turns a fresh worker begins at once. */
-const firstWindow = 4;
+const firstWindow = 8;
 /** While turns wait and none gets its first words, one more is let in after this long: a model that hangs must not stop the worker. Milliseconds. */
-const patienceMs = 250;
+const patienceMs = 100;
 
 /** A turn's place among those that begin. Both may be called more than once, in any order. */
 export interface Beginning {
