@@ -16,7 +16,7 @@ import { makeClaims } from './work/claims.js';
 
 const size = { gateways: 2, workers: 3, fans: 40 };
 /** Turns in flight at most, and messages a second: what two cores carry beside processes that start all the time. */
-const load = { outstanding: 140, rate: 7 };
+const load = { outstanding: 140, rate: { short: 7, long: 4 } };
 /** Longer than any fault lasts: an answer after it is late. */
 const lateMs = 60_000;
 /** Between the strikes of the frequent fault. */
@@ -74,7 +74,8 @@ export async function playCampaign(
     questions,
     random: makeRandom(random.below(2 ** 32)),
     tap,
-    ...load,
+    outstanding: load.outstanding,
+    rate: options.minutes === null ? load.rate.short : load.rate.long,
   });
   const claims = makeClaims(stage.workers.map(({ logFile }) => logFile));
   const crew = makeCrew(stage);

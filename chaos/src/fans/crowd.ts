@@ -35,16 +35,18 @@ interface Talk {
 export function makeCrowd(options: CrowdOptions) {
   const { addresses, keys, creatorId, questions, random, tap } = options;
   const turns: SentTurn[] = [];
+  const ended = new Set<string>();
   const talks = new Set<Talk>();
   const programs = new Map<string, Sidestage>();
   let open = 0;
   let due = 0;
+  let surges = 0;
   let ticker: NodeJS.Timeout | undefined;
   const { rate } = options;
 
-  /** A fan's program: one a key, road and gateway it tries first. */
-  function program(key: string, road: Road, first: number): Sidestage {
-    const name = `${key} ${road} ${first}`;
+  /** A fan's program: one a key, road and gateway it tries first. Those of a surge are new: older ones may have settled at the other gateway. */
+  function program(key: string, road: Road, first: number, surge: number): Sidestage {
+    const name = `${key} ${road} ${first} ${surge}`;
     const known = programs.get(name);
     if (known) return known;
     const made = makeSidestage({
@@ -60,8 +62,8 @@ export function makeCrowd(options: CrowdOptions) {
     return made;
   }
 
-  function begin(road: Road, first: number): Talk {
-    const sidestage = program(random.pick(keys), road, first);
+  function begin(road: Road, first: number, surge = 0): Talk {
+    const sidestage = program(random.pick(keys), road, first, surge);
     const talk: Talk = {
       name: randomUUID(),
       road,
@@ -120,6 +122,7 @@ export function makeCrowd(options: CrowdOptions) {
       .finally(() => {
         record.endedAt = Date.now();
         record.messageId ??= turn.messageId;
+        if (record.messageId !== null) ended.add(record.messageId);
         talk.open -= 1;
         open -= 1;
         if (talk.open === 0 && talk.sent >= burst) leave(talk);
@@ -147,6 +150,7 @@ export function makeCrowd(options: CrowdOptions) {
     get open() {
       return open;
     },
+    hasEnded: (messageId: string): boolean => ended.has(messageId),
     /** Begins, or goes on after {@link pause}. */
     start(): void {
       ticker ??= setInterval(tick, tickMs);
@@ -160,8 +164,9 @@ export function makeCrowd(options: CrowdOptions) {
     /** So many fans at once ask one thing each through one gateway; half of them over SSE. */
     surge(count: number, gateway: number): SentTurn[] {
       const from = turns.length;
+      surges += 1;
       for (let fan = 0; fan < count; fan++) {
-        const talk = begin(roads[fan % roads.length] ?? 'sse', gateway);
+        const talk = begin(roads[fan % roads.length] ?? 'sse', gateway, surges);
         ask(talk);
         talk.sent = burst;
       }

@@ -35,6 +35,8 @@ export function makeWireTap() {
     const hearings = new Map<string, Hearing>();
     return {
       resume(messageId: string, afterSeq: number): void {
+        const before = hearings.get(messageId);
+        if (before) open.delete(before);
         hearings.set(messageId, begin(messageId, address, afterSeq));
       },
       event(text: string): void {
