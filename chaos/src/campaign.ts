@@ -16,7 +16,7 @@ import { makeClaims } from './work/claims.js';
 
 const size = { gateways: 2, workers: 3, fans: 40 };
 /** Turns in flight at most, and messages a second: what two cores carry beside processes that start all the time. */
-const load = { outstanding: 140, rate: { short: 7, long: 4 } };
+const load = { outstanding: 140, rate: { short: 7, long: 5 } };
 /** Longer than any fault lasts: an answer after it is late. */
 const lateMs = 60_000;
 /** Between the strikes of the frequent fault. */
