@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { playCampaign } from './campaign.js';
 import { readOptions } from './options.js';
-import { findFaults, quantile, showOutcome } from './report.js';
+import { findFaults, quantile, reportFolder, showOutcome, writeReport } from './report.js';
 
 const minutes = 12;
 
@@ -10,9 +10,10 @@ test(
   async () => {
     const options = readOptions(['--short', '--seed', '20261121']);
     if (typeof options === 'string') throw new Error(options);
-    const { outcome, stage } = await playCampaign(options, () => undefined);
+    const { outcome, stage, hearings } = await playCampaign(options, () => undefined);
     try {
       console.log(showOutcome(outcome));
+      writeReport(reportFolder, { outcome, stage, hearings });
       expect(findFaults(outcome)).toEqual([]);
       const hits = Object.fromEntries(outcome.tallies.map(({ name, hit }) => [name, hit]));
       expect(hits).toMatchObject({

@@ -2,9 +2,7 @@ import { join } from 'node:path';
 import { type Progress, playCampaign } from './campaign.js';
 import { readOptions, UsageError } from './options.js';
 import { proveMechanisms, runControl } from './proofs/take-out.js';
-import { findFaults, showOutcome, writeReport } from './report.js';
-
-const folder = join(process.env.SIDESTAGE_DATA_DIR ?? '.sidestage', 'bench');
+import { findFaults, reportFolder, showOutcome, writeReport } from './report.js';
 
 async function prove(names: readonly string[]): Promise<void> {
   const proven = await proveMechanisms(names);
@@ -47,7 +45,7 @@ async function main(): Promise<void> {
   console.log(`\n${showOutcome(outcome)}\n`);
   const broken = findFaults(outcome);
   try {
-    writeReport(folder, { outcome, stage, hearings });
+    writeReport(reportFolder, { outcome, stage, hearings });
   } finally {
     await stage.stop();
   }
@@ -55,7 +53,7 @@ async function main(): Promise<void> {
     console.log('  every promise held');
     return;
   }
-  console.log(`  broken: ${broken.join(', ')}; see ${join(folder, 'chaos-evidence')}`);
+  console.log(`  broken: ${broken.join(', ')}; see ${join(reportFolder, 'chaos-evidence')}`);
   process.exitCode = 1;
 }
 

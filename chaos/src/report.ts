@@ -4,6 +4,8 @@ import type { Outcome } from './campaign.js';
 import type { Hearing } from './ledger/records.js';
 import type { Stage } from './stage/stage.js';
 
+/** Where reports go. */
+export const reportFolder = join(process.env.SIDESTAGE_DATA_DIR ?? '.sidestage', 'bench');
 /** Kinds of verdict that break a promise. */
 const broken = ['lost', 'duplicated', 'reordered', 'gap'] as const;
 const shownVerdicts = 20;
@@ -63,7 +65,10 @@ export function showOutcome(outcome: Outcome): string {
   ];
   if (outcome.quarantined > 0)
     lines.push(`  ${outcome.quarantined} set aside after several deaths, answered after an operator’s retry`);
-  const bad = ledger.verdicts.filter(({ verdict }) => verdict.kind !== 'answered' && verdict.kind !== 'refused');
+  const bad = ledger.verdicts
+    .filter(({ verdict }) => verdict.kind !== 'answered' && verdict.kind !== 'refused')
+    // What is only late last: the others may be few.
+    .toSorted((a, b) => Number(a.verdict.kind === 'late') - Number(b.verdict.kind === 'late'));
   for (const { turn, verdict } of bad.slice(0, shownVerdicts))
     lines.push(
       `  ${verdict.kind}: ${verdict.why ?? ''}  (${turn.road}, message ${turn.messageId}, sent ${new Date(turn.sentAt).toISOString()})`,

@@ -19,7 +19,7 @@ export interface CrowdOptions {
 }
 
 /** Messages of one conversation: they are sent as fast as the rate allows, and each waits for the one before. */
-const burst = 10;
+const burst = 30;
 const roads: readonly Road[] = ['sse', 'ws'];
 const tickMs = 20;
 
