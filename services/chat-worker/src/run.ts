@@ -135,6 +135,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
     publicWebUrl: config.PUBLIC_WEB_URL,
     metrics,
   });
+  const slowStart = new SlowStart();
   const run = makeTurnRunner({
     repository,
     deaths,
@@ -143,7 +144,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
     ender,
     waitingLine: makeWaitingLine({ redis }),
     gate: new RunGate(),
-    slowStart: new SlowStart(),
+    slowStart,
     metrics,
     logger,
   });
@@ -161,6 +162,7 @@ export async function runWorker(config: WorkerConfig): Promise<RunningWorker> {
   const consumer = makeChatConsumer({
     redisUrl: config.redisUrl,
     concurrency: config.WORKER_CONCURRENCY,
+    hasRoom: (onTheirWay) => slowStart.hasRoom(onTheirWay),
     run,
     running,
     onDeath: (workerId, turnIds) => deaths.note(workerId, turnIds),

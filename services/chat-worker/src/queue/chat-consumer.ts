@@ -1,14 +1,17 @@
 import { type ChatJob, queues } from '@sidestage/contracts';
 import { closeRedis, type Logger, makeRedis } from '@sidestage/runtime';
 import { queuePrefix } from '@sidestage/turns';
-import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { RunningJobs } from '../runs/running-jobs.js';
 import type { TurnRunner } from '../runs/turn-runner.js';
 import { type DeathWatchOptions, makeDeathWatch } from './death-watch.js';
+import { SparingWorker } from './sparing-worker.js';
 
 export interface ChatConsumerOptions {
   redisUrl: string;
   concurrency: number;
+  /** Whether one more turn could begin at once, beside so many that are fetched. */
+  hasRoom: (onTheirWay: number) => boolean;
   run: TurnRunner;
   running: RunningJobs;
   /** See DeathWatchOptions. */
@@ -29,7 +32,15 @@ const unreadableLooks = 20;
 const unreadableMs = 500;
 
 /** Takes jobs of the queue `chat` and hands each to the runner: a thin adapter, nothing behind it knows BullMQ. */
-export function makeChatConsumer({ redisUrl, concurrency, run, running, onDeath, logger }: ChatConsumerOptions) {
+export function makeChatConsumer({
+  redisUrl,
+  concurrency,
+  hasRoom,
+  run,
+  running,
+  onDeath,
+  logger,
+}: ChatConsumerOptions) {
   const { name, payload, lockMs, stalledCheckMs, maxStalledCount } = queues.chat;
   const redis = makeRedis(redisUrl, 'worker', logger);
   let fetchedAt = performance.now();
@@ -74,10 +85,11 @@ export function makeChatConsumer({ redisUrl, concurrency, run, running, onDeath,
     throw new WaitingError();
   }
 
-  const worker = new Worker<ChatJob>(name, handle, {
+  const worker = new SparingWorker<ChatJob>(name, handle, {
     connection: redis,
     prefix: queuePrefix,
     concurrency,
+    hasRoom,
     lockDuration: lockMs,
     stalledInterval: stalledCheckMs,
     maxStalledCount,

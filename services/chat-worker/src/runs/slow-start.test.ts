@@ -46,4 +46,18 @@ describe('a worker that has just started', () => {
     await jest.advanceTimersByTimeAsync(2_050);
     expect(begun).toHaveLength(8 + 20);
   });
+
+  it('has no room for more than it may begin, and in time for one more though the model says nothing', async () => {
+    const slowStart = new SlowStart();
+    expect(slowStart.hasRoom(7)).toBe(true);
+    expect(slowStart.hasRoom(8)).toBe(false);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(slowStart.hasRoom(8)).toBe(true);
+    const begun = ask(slowStart, 9);
+    await settle();
+    expect(begun).toHaveLength(9);
+    expect(slowStart.hasRoom(0)).toBe(false);
+    begun[0]?.spoke();
+    expect(slowStart.hasRoom(0)).toBe(true);
+  });
 });

@@ -1,6 +1,6 @@
 /** Turns a fresh worker begins at once. */
 const firstWindow = 8;
-/** While turns wait and none gets its first words, one more is let in after this long: a model that hangs must not stop the worker. Milliseconds. */
+/** While there is more to begin than may, one more may after this long: a model that hangs must not stop the worker. Milliseconds. */
 const patienceMs = 100;
 
 /** A turn's place among those that begin. Both may be called more than once, in any order. */
@@ -21,6 +21,13 @@ export class SlowStart {
   #beginning = 0;
   #waiting: (() => void)[] = [];
   #patience: NodeJS.Timeout | undefined;
+
+  /** Whether one more could begin at once, beside so many that are on their way here. */
+  hasRoom(onTheirWay: number): boolean {
+    const room = this.#waiting.length === 0 && this.#beginning + onTheirWay < this.#window;
+    if (!room) this.#bePatient();
+    return room;
+  }
 
   /** Resolves when a turn may begin, in the order of asking. */
   begin(): Promise<Beginning> {
@@ -49,9 +56,12 @@ export class SlowStart {
       this.#beginning += 1;
       next();
     }
-    clearTimeout(this.#patience);
-    if (this.#waiting.length === 0) return;
-    this.#patience = setTimeout(() => {
+    if (this.#waiting.length > 0) this.#bePatient();
+  }
+
+  #bePatient(): void {
+    this.#patience ??= setTimeout(() => {
+      this.#patience = undefined;
       this.#window += 1;
       this.#admit();
     }, patienceMs);
