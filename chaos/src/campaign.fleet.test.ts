@@ -30,7 +30,7 @@ test(
       const streams = outcome.tallies.find(({ name }) => name === 'gateway-kill')?.work;
       expect(streams).toBeGreaterThanOrEqual(5 * 450);
       expect(outcome.resumedMs.length).toBeGreaterThanOrEqual(0.99 * (streams ?? 0));
-      expect(quantile(outcome.reclaimedMs, 0.5)).not.toBeNull();
+      expect(quantile(outcome.reclaimedMs.calm, 0.5)).not.toBeNull();
     } finally {
       await stage.stop();
     }

@@ -12,7 +12,7 @@ import { makePlan } from './plan.js';
 import { questions } from './questions.js';
 import { makeRandom } from './random.js';
 import { openStage, type Stage } from './stage/stage.js';
-import { makeClaims } from './work/claims.js';
+import { makeClaims, type Reclaim } from './work/claims.js';
 
 const size = { gateways: 2, workers: 3, fans: 40 };
 /** Turns in flight at most, and messages a second: what two cores carry beside processes that start all the time. */
@@ -38,7 +38,8 @@ export interface Outcome {
   tallies: Tally[];
   /** Turns in flight when a worker was killed, the least and the mean. */
   inFlight: { least: number; mean: number };
-  reclaimedMs: readonly number[];
+  /** From a worker's death until its turns were begun again, while no fault kept turns from beginning; and all. */
+  reclaimedMs: { calm: readonly number[]; all: readonly number[] };
   resumedMs: readonly number[];
   heardAgainMs: readonly number[];
   answeredMs: readonly number[];
@@ -82,6 +83,7 @@ export async function playCampaign(
   const resumedMs: number[] = [];
   const heardAgainMs: number[] = [];
   const inFlight: number[] = [];
+  const outages: { from: number; to: number }[] = [];
   const tallies = new Map<string, Tally>();
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1_000;
@@ -100,7 +102,9 @@ export async function playCampaign(
       random: makeRandom(seed),
     };
     last = fault.name;
+    const from = Date.now();
     const strikes = [await fault.strike(scene)].flat();
+    if (fault.outage) outages.push({ from, to: Date.now() });
     const tally = tallies.get(fault.name) ?? { name: fault.name, what: fault.what, struck: 0, hit: 0, work: 0 };
     tallies.set(fault.name, {
       ...tally,
@@ -168,7 +172,7 @@ export async function playCampaign(
         ledger,
         tallies: [...tallies.values()],
         inFlight: { least: Math.min(...inFlight), mean: inFlight.reduce((sum, one) => sum + one, 0) / inFlight.length },
-        reclaimedMs: claims.reclaimedMs(),
+        reclaimedMs: splitReclaims(claims.reclaims(), outages),
         resumedMs,
         heardAgainMs,
         answeredMs: crowd.turns.flatMap((turn) =>
@@ -187,6 +191,11 @@ export async function playCampaign(
     clearInterval(ticker);
     await crowd.close();
   }
+}
+
+function splitReclaims(reclaims: readonly Reclaim[], outages: readonly { from: number; to: number }[]) {
+  const isCalm = ({ since, ms }: Reclaim): boolean => outages.every(({ from, to }) => since + ms < from || since > to);
+  return { calm: reclaims.filter(isCalm).map(({ ms }) => ms), all: reclaims.map(({ ms }) => ms) };
 }
 
 function readStored({ postgres, tenant }: Stage): Promise<StoredTurn[]> {

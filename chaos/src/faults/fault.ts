@@ -33,6 +33,8 @@ export interface Fault {
   what: string;
   /** How often it is in a deck. One that strikes all the time is in none. */
   share: number;
+  /** While it lasts nothing may be able to begin. */
+  outage?: boolean;
   /** It needs a network that can fail between the parts. */
   network?: boolean;
   /** Injects it, heals it, and resolves when the next may strike; with several where several were struck at once. */

@@ -9,6 +9,7 @@ function netFault(name: string, what: string, action: EdgeAction, forMs: number)
     name,
     what,
     share: 2,
+    outage: true,
     network: true,
     async strike(scene) {
       const { edges } = scene.stage;

@@ -23,6 +23,7 @@ export const postgresStop: Fault = {
   name: 'postgres-stop',
   what: 'Postgres stopped for 20 s',
   share: 1,
+  outage: true,
   strike: (scene) =>
     interrupt(scene, async () => {
       await scene.stage.postgres.stop();
@@ -35,6 +36,7 @@ export const postgresKill: Fault = {
   name: 'postgres-kill',
   what: 'SIGKILL of Postgres, started again at once: it recovers',
   share: 1,
+  outage: true,
   strike: (scene) =>
     interrupt(scene, async () => {
       await scene.stage.postgres.kill();
@@ -46,6 +48,7 @@ export const postgresLock: Fault = {
   name: 'postgres-lock',
   what: 'the table of turns locked for 4 s',
   share: 1,
+  outage: true,
   strike: (scene) =>
     interrupt(scene, async () => {
       const client = new pg.Client({ connectionString: scene.stage.postgres.adminUrl });
@@ -66,6 +69,7 @@ export const postgresSlow: Fault = {
   name: 'postgres-slow',
   what: 'a slow disk: every answer of Postgres comes 150 ms later, for 5 s',
   share: 1,
+  outage: true,
   network: true,
   strike: (scene) =>
     interrupt(scene, async () => {

@@ -17,6 +17,7 @@ export const redisKill: Fault = {
   name: 'redis-kill',
   what: 'SIGKILL of Redis, started again after a second',
   share: 3,
+  outage: true,
   strike: (scene) =>
     interrupt(scene, async () => {
       await scene.stage.redis.kill();
@@ -29,6 +30,7 @@ export const redisWipe: Fault = {
   name: 'redis-wipe',
   what: 'FLUSHALL',
   share: 1,
+  outage: true,
   strike: (scene) =>
     interrupt(scene, async () => {
       await asked(scene, (redis) => redis.flushall());
@@ -39,6 +41,7 @@ export const redisFreeze: Fault = {
   name: 'redis-freeze',
   what: 'SIGSTOP of Redis for 8 s, past every lock',
   share: 1,
+  outage: true,
   strike: (scene) =>
     interrupt(scene, async () => {
       scene.stage.redis.freeze();
@@ -51,6 +54,7 @@ export const redisClients: Fault = {
   name: 'redis-clients',
   what: 'CLIENT KILL of every connection, five times in a second',
   share: 2,
+  outage: true,
   strike: (scene) =>
     interrupt(scene, async () => {
       await asked(scene, async (redis) => {
@@ -66,6 +70,7 @@ export const redisAof: Fault = {
   name: 'redis-aof',
   what: 'the append-only file cannot be written for 5 s: Redis refuses every write',
   share: 1,
+  outage: true,
   strike: (scene) =>
     interrupt(scene, async () => {
       scene.stage.redis.fillDisk();

@@ -19,6 +19,12 @@ const line = z.object({
   epoch: z.number().optional(),
 });
 
+/** A turn that was cut off at `since` (ms since the epoch) was begun again `ms` later. */
+export interface Reclaim {
+  since: number;
+  ms: number;
+}
+
 /** Reads what was added to a file since the last time, whole lines only. */
 function makeTail(file: string): () => string[] {
   let offset = 0;
@@ -50,7 +56,7 @@ export function makeClaims(logFiles: readonly string[]) {
   /** Claims that have not been seen to end, by turn. */
   const open = new Map<string, Claim>();
   const awaited = new Map<string, { epoch: number; since: number }>();
-  const reclaimedMs: number[] = [];
+  const reclaims: Reclaim[] = [];
 
   function take(text: string): void {
     if (!text.includes('"turn claimed"') && !text.includes('"turn ended"') && !text.includes('"run stopped"')) return;
@@ -62,7 +68,7 @@ export function makeClaims(logFiles: readonly string[]) {
       if (!firstAt.has(pid)) firstAt.set(pid, at);
       const waits = awaited.get(turnId);
       if (waits && epoch > waits.epoch) {
-        reclaimedMs.push(at - waits.since);
+        reclaims.push({ since: waits.since, ms: at - waits.since });
         awaited.delete(turnId);
       }
       return;
@@ -87,8 +93,8 @@ export function makeClaims(logFiles: readonly string[]) {
         awaited.set(turnId, { epoch, since });
       }
     },
-    /** Milliseconds from the end of a worker to the next claim of a turn it held. */
-    reclaimedMs: (): readonly number[] => reclaimedMs,
+    /** From the end of a worker to the next claim of each turn it held. */
+    reclaims: (): readonly Reclaim[] => reclaims,
     /** Cut off and not claimed again yet. */
     awaited: (): string[] => [...awaited.keys()],
   };
