@@ -60,8 +60,8 @@ async function bundle(service) {
     treeshake: { moduleSideEffects: (_id, external) => !external },
     logLevel: 'silent',
   });
-  // Without a source map: reading it would cost more at each start than the bundle spares. Names are kept, and where each file began is said in a comment.
-  await build.write({ dir: dirname(bundleOf(service)), format: 'esm', cleanDir: true });
+  // In one file: a piece that is loaded later would import the entry again. Without a source map: reading it would cost more at each start than the bundle spares. Names are kept, and where each file began is said in a comment.
+  await build.write({ dir: dirname(bundleOf(service)), format: 'esm', cleanDir: true, codeSplitting: false });
   await build.close();
 }
 

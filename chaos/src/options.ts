@@ -29,7 +29,7 @@ const usage = `npm run chaos -- [--minutes N] [--seed N] [--faults a,b,...] [--s
   --minutes N    how long it strikes, 1 to 1440 (default 30)
   --seed N       0 to 4294967295; the same seed strikes in the same order (default: another each time, printed)
   --faults a,b   only these; a name that ends in - is all that begin with it, as in redis-
-  --short        the campaign of npm test: 6 to 8 minutes on two cores
+  --short        the campaign of npm test: about 5 minutes on two cores
   --list         the faults
 
   npm run chaos -- control    the same campaign on a worker without its mechanisms: it has to fail

@@ -30,8 +30,8 @@ export class SparingWorker<Data> extends Worker<Data> {
     // As where the queue is empty, but for BullMQ's belief that it is: that would wait for the word about a new job, which is another worker's.
     const nothing = undefined as unknown as Job<Data>;
     if (!this.#hasRoom(this.#onTheirWay)) {
-      // The loop that fetches also hands out.
-      if (this.#onTheirWay === 0) await sleep(roomLookMs);
+      // The loop that fetches also hands out: what is fetched is not kept waiting. It never turns without a pause.
+      await sleep(this.#onTheirWay === 0 ? roomLookMs : 1);
       return nothing;
     }
     const job: Job<Data> | undefined = await super.moveToActive(token, name);
