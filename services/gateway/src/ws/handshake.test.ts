@@ -20,9 +20,10 @@ function makeOpenDoor() {
     config: { trustProxyHops: 0 },
   } as unknown as Dependencies;
   const handshake = makeHandshake({ dependencies, findConversation: async () => null, now: () => clock.now });
-  const request = { url: '/ws/new/phone', headers: {}, socket: { remoteAddress: '127.0.0.1' } } as IncomingMessage;
-  const knock = (times: number) => Promise.allSettled(Array.from({ length: times }, () => handshake(request)));
-  return { clock, asked, knock };
+  const connect = (url: string) =>
+    handshake({ url, headers: {}, socket: { remoteAddress: '127.0.0.1' } } as IncomingMessage);
+  const knock = (times: number) => Promise.allSettled(Array.from({ length: times }, () => connect('/ws/new/phone')));
+  return { clock, asked, connect, knock };
 }
 
 describe('handshakes after a gateway’s end', () => {
@@ -40,5 +41,24 @@ describe('handshakes after a gateway’s end', () => {
     clock.now += 1_000;
     const back = await knock(300);
     expect(new Set(back.map(({ status }) => status))).toEqual(new Set(['fulfilled']));
+  });
+});
+
+describe('what a device says it resumes', () => {
+  test.each([
+    ['/ws/new/phone', null],
+    ['/ws/new/phone?resumes=0', 0],
+    ['/ws/new/phone?ticket-of=x&resumes=12', 12],
+  ])('%s is %j turns', async (url, resumes) => {
+    expect(await makeOpenDoor().connect(url)).toMatchObject({ clientId: 'phone', resumes });
+  });
+
+  test.each(['some', '-1', '1.5', '501'])('resumes=%s is refused by name, before anything is asked', async (value) => {
+    const { asked, connect } = makeOpenDoor();
+    await expect(connect(`/ws/new/phone?resumes=${value}`)).rejects.toMatchObject({
+      code: 'validation_failed',
+      options: { errors: [{ path: 'resumes' }] },
+    });
+    expect(asked.count).toBe(0);
   });
 });
