@@ -60,7 +60,8 @@ async function bundle(service) {
     treeshake: { moduleSideEffects: (_id, external) => !external },
     logLevel: 'silent',
   });
-  // In one file: a piece that is loaded later would import the entry again. Without a source map: reading it would cost more at each start than the bundle spares. Names are kept, and where each file began is said in a comment.
+  // In one file: a piece that is loaded later imports the entry and waits for it. Without a source map: reading one costs at each start most of what the
+  // bundle spares. Names are kept, and where each file began is said in a comment.
   await build.write({ dir: dirname(bundleOf(service)), format: 'esm', cleanDir: true, codeSplitting: false });
   await build.close();
 }
