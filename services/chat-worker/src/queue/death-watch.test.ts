@@ -61,8 +61,11 @@ describe('the watch over the workers', () => {
   it('frees the jobs of a worker whose connection is gone, long before their locks run out, and no other job', async () => {
     await startWorker('alive');
     await startWorker('victim');
+    // Somebody has just checked: the next check would be due in ten minutes.
+    await redis.set(`${queueKey}:stalled-check`, '1', 'PX', 600_000);
     await die('victim');
     await waitFor(async () => !(await locked('victim')), { what: 'the lock of the dead worker to be taken off' });
+    expect(await redis.exists(`${queueKey}:stalled-check`)).toBe(0);
     expect(await redis.smembers(`${queueKey}:stalled`)).toEqual(['turn-of-victim']);
     expect(await locked('alive')).toBe(true);
     await waitFor(async () => (await redis.hexists('sidestage:workers', 'victim')) === 0, {
