@@ -263,3 +263,22 @@ describe('following a reply', () => {
     await waitFor(async () => (await redis.pubsub('NUMSUB', keys.replyChannel(id)))[1] === 0, { what: 'unsubscribe' });
   });
 });
+
+test('commands sent in one go leave in one write, and one alone is not kept back', async () => {
+  const ids = Array.from({ length: 50 }, () => makeId());
+  await Promise.all(ids.map((id) => writer.append(id, 0, [queued])));
+  let writes = 0;
+  const { stream } = redis;
+  for (const name of ['_write', '_writev'] as const) {
+    const before = stream[name];
+    stream[name] = (...args: unknown[]): void => {
+      writes += 1;
+      Reflect.apply(before ?? (() => undefined), stream, args);
+    };
+  }
+  const written = await Promise.all(ids.map((id) => writer.append(id, 0, [delta('one')])));
+  expect(written.map(({ accepted }) => accepted)).toEqual(ids.map(() => true));
+  expect(writes).toBe(1);
+  await redis.ping();
+  expect(writes).toBe(2);
+});

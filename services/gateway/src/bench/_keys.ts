@@ -1,10 +1,14 @@
 import { Redis } from 'ioredis';
 
 export interface KeyCounts {
-  /** By family: ids and numbers of a key's name left out. */
-  withEnd: Record<string, number>;
-  withoutEnd: Record<string, number>;
+  /** By family: ids and numbers of a key's name left out. They end within a day, whatever happens. */
+  ending: Record<string, number>;
+  /** Without an end, or with a later one: what these grow by is never given back. */
+  lasting: Record<string, number>;
 }
+
+/** The longest that anything of a turn may stay in Redis: its idempotency key does. Milliseconds. */
+const dayMs = 24 * 3_600_000;
 
 /** What Redis says of a key that is not there. */
 const gone = -2;
@@ -19,7 +23,7 @@ const familyOf = (key: string): string =>
 /** All keys of a Redis, counted. */
 export async function countKeys(url: string): Promise<KeyCounts> {
   const redis = new Redis(url);
-  const counts: KeyCounts = { withEnd: {}, withoutEnd: {} };
+  const counts: KeyCounts = { ending: {}, lasting: {} };
   try {
     for (let cursor = '0', done = false; !done; done = cursor === '0') {
       const [next, keys] = await redis.scan(cursor, 'COUNT', 1_000);
@@ -29,7 +33,7 @@ export async function countKeys(url: string): Promise<KeyCounts> {
         const end = ends[index] ?? gone;
         // Some end between the two questions.
         if (end === gone) return;
-        const kind = end >= 0 ? counts.withEnd : counts.withoutEnd;
+        const kind = end >= 0 && end <= dayMs ? counts.ending : counts.lasting;
         kind[familyOf(key)] = (kind[familyOf(key)] ?? 0) + 1;
       });
     }

@@ -58,8 +58,8 @@ function compare(before: Sample, after: Sample): Drift[] {
     add(`${name}: resident memory, MiB`, mebibytes(from.rss), mebibytes(to.rss), false);
   }
   add('connections to Postgres', before.postgres, after.postgres, true);
-  add('Redis keys without an end', total(before.keys.withoutEnd), total(after.keys.withoutEnd), true);
-  add('Redis keys with an end', total(before.keys.withEnd), total(after.keys.withEnd), false);
+  add('Redis keys that stay longer than a day', total(before.keys.lasting), total(after.keys.lasting), true);
+  add('Redis keys that end within a day', total(before.keys.ending), total(after.keys.ending), false);
   return rows;
 }
 
