@@ -10,9 +10,12 @@ const frozenMs = 7_000;
 const leastLifeMs = 1_000;
 /** Open streams when a gateway is killed. */
 const streams = 500;
-/** By then nearly all are open there, half of them in the middle of their replies, or it strikes with fewer. */
+/** By then nearly all are open there and as many as the workers take are in the middle of their replies, or it strikes with fewer. */
 const openingMs = 30_000;
 const nearlyAll = 0.95;
+/** No more are about to begin when hardly one has for this long: beginnings cost more than coming back does, and would be measured with it. */
+const settledMs = 1_000;
+const hardly = 3;
 
 /** Those of its turns that really were in the middle: Postgres says so. */
 async function countCutOff({ stage, claims }: Scene, pid: number, since: number): Promise<number> {
@@ -107,6 +110,23 @@ async function watchResume(
   }
 }
 
+/** Whether nearly all streams are open, half of them in the middle of their replies, and no more are about to get there. */
+function makeUnderWay() {
+  const seen: { at: number; midReply: number }[] = [];
+  return (open: readonly { midReply: boolean }[]): boolean => {
+    const midReply = open.filter((one) => one.midReply).length;
+    const at = performance.now();
+    seen.push({ at, midReply });
+    const before = seen.findLast((one) => one.at <= at - settledMs);
+    return (
+      open.length >= streams * nearlyAll &&
+      midReply >= streams / 2 &&
+      before !== undefined &&
+      midReply - before.midReply <= hardly
+    );
+  };
+}
+
 export const gatewayKill: Fault = {
   name: 'gateway-kill',
   what: `SIGKILL of a gateway with ${streams} open streams`,
@@ -123,12 +143,9 @@ export const gatewayKill: Fault = {
       const at = stage.gateways.indexOf(gateway);
       surge = crowd.surge(streams, at);
       const openNow = () => tap.openAt(stage.addresses[at] ?? '');
-      const isUnderWay = (): boolean => {
-        const now = openNow();
-        return now.length >= streams * nearlyAll && now.filter(({ midReply }) => midReply).length >= streams / 2;
-      };
+      const isUnderWay = makeUnderWay();
       const until = performance.now() + openingMs;
-      while (!isUnderWay() && performance.now() < until) await sleep(50);
+      while (!isUnderWay(openNow()) && performance.now() < until) await sleep(50);
       const cut = openNow();
       const since = Date.now();
       await gateway.kill();

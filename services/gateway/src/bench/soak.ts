@@ -53,7 +53,8 @@ function compare(before: Sample, after: Sample): Drift[] {
   };
   for (const [name, from] of Object.entries(before.parts)) {
     const to = after.parts[name] ?? from;
-    add(`${name}: heap after garbage collection, MiB`, mebibytes(from.heap), mebibytes(to.heap), true);
+    add(`${name}: objects after garbage collection, MiB`, mebibytes(from.objects), mebibytes(to.objects), true);
+    add(`${name}: the same with compiled code, MiB`, mebibytes(from.heap), mebibytes(to.heap), false);
     add(`${name}: handles`, handlesOf(from), handlesOf(to), true);
     add(`${name}: resident memory, MiB`, mebibytes(from.rss), mebibytes(to.rss), false);
   }
