@@ -13,7 +13,7 @@ const streams = 500;
 /** By then nearly all are open there and as many as the workers take are in the middle of their replies, or it strikes with fewer. */
 const openingMs = 30_000;
 const nearlyAll = 0.95;
-/** No more are about to begin when hardly one has for this long: beginnings cost more than coming back does, and would be measured with it. */
+/** No more are about to begin when hardly one has for this long: their searches took a second of two cores from those who came back. */
 const settledMs = 1_000;
 const hardly = 3;
 
