@@ -43,14 +43,15 @@ describe('what comes in', () => {
     expect(parseOrProblem(chatBody, { message: `${'x'.repeat(7998)}🎸`, creator_id: 'c' }).message).toHaveLength(8000);
   });
 
-  it('says that pdf is not supported yet', () => {
-    const problem = problemOf(() =>
-      parseOrProblem(sourceBody, { title: 't', kind: 'file', format: 'pdf', content: 'x' }),
-    );
-    expect(problem.options.errors?.[0]).toEqual({
-      path: 'format',
-      message: expect.stringContaining('pdf is not supported yet'),
-    });
+  it('takes a PDF as base64 only, text with its format, an address without either', () => {
+    const named = { title: 't', kind: 'file', url: 'https://example.org/a' };
+    const pathOf = (body: object) => problemOf(() => parseOrProblem(sourceBody, body)).options.errors?.[0]?.path;
+    expect(pathOf({ ...named, format: 'pdf', content: 'x' })).toBe('content');
+    expect(pathOf({ ...named, format: 'pdf', content: btoa('no PDF at all') })).toBe('content');
+    expect(pathOf({ ...named, content: 'words' })).toBe('format');
+    expect(pathOf({ ...named, url: undefined })).toBe('content');
+    expect(parseOrProblem(sourceBody, { ...named, format: 'pdf', content: btoa('%PDF-1.7') }).format).toBe('pdf');
+    expect(parseOrProblem(sourceBody, named).content).toBeUndefined();
   });
 
   it('refuses slugs that would not survive in an address', () => {

@@ -53,24 +53,68 @@ export const creatorSchema = z.object({
 export type CreatorView = z.infer<typeof creatorSchema>;
 
 export const sourceKinds = ['video', 'podcast', 'article', 'file'] as const;
-/** Formats that can be ingested today. `pdf` is named by the API and refused with 422 until it is supported. */
-export const sourceFormats = ['srt', 'vtt', 'json3', 'markdown', 'html', 'text'] as const;
-/** 10 MiB of UTF-8. */
+/** Formats that can be ingested. */
+export const sourceFormats = ['srt', 'vtt', 'json3', 'markdown', 'html', 'text', 'pdf'] as const;
+/** What the ending of a file's name, in lower case, says of it. */
+export const sourceFormatOfExtension: Readonly<Record<string, (typeof sourceFormats)[number]>> = {
+  '.srt': 'srt',
+  '.vtt': 'vtt',
+  '.json3': 'json3',
+  '.json': 'json3',
+  '.md': 'markdown',
+  '.markdown': 'markdown',
+  '.html': 'html',
+  '.htm': 'html',
+  '.txt': 'text',
+  '.pdf': 'pdf',
+};
+/** 10 MiB: of UTF-8, for a PDF of its bytes. */
 export const maxSourceBytes = 10 * 1024 * 1024;
+/** A PDF travels in JSON as base64. */
+const maxContentCharacters = Math.ceil(maxSourceBytes / 3) * 4;
 
-export const sourceBody = z.object({
+const sourceFields = z.object({
   title: text(1, 300),
   kind: z.enum(sourceKinds),
   url: webUrl.optional(),
   published_at: timestamp.optional(),
-  format: z.enum(sourceFormats, `must be one of ${sourceFormats.join(', ')} (pdf is not supported yet)`),
-  content: text(1, maxSourceBytes),
+  /** Of `content`. Without content it may be absent: then what the address answers with says it. */
+  format: z.enum(sourceFormats, `must be one of ${sourceFormats.join(', ')}`).optional(),
+  /** The text; of a PDF its bytes in base64. Absent: what `url` answers with is fetched. */
+  content: text(1, maxContentCharacters).optional(),
+});
+
+/** `POST /api/v1/creators/{id}/sources`: a text with its format, or an address to fetch. */
+export const sourceBody = sourceFields.superRefine(({ content, format, url }, context) => {
+  if (content === undefined && url === undefined)
+    context.addIssue({
+      code: 'custom',
+      path: ['content'],
+      message: 'is missing; a source without content needs a url to fetch',
+    });
+  if (content !== undefined && format === undefined)
+    context.addIssue({
+      code: 'custom',
+      path: ['format'],
+      message: `must say what content is: one of ${sourceFormats.join(', ')}`,
+    });
+  if (content !== undefined && format === 'pdf' && !isPdf(content))
+    context.addIssue({ code: 'custom', path: ['content'], message: 'must be a PDF file in base64' });
 });
 export type SourceBody = z.infer<typeof sourceBody>;
 /** The same without `content`: the fields of a multipart upload beside `file`. `title` and `format` default from the file's name. */
-export const sourceUploadFields = sourceBody.omit({ content: true }).partial({ title: true, format: true, kind: true });
-/** `PUT /api/v1/creators/{id}/sources/{source_id}` replaces the content everywhere; absent fields stay. */
-export const sourceReplaceBody = sourceBody.partial({ title: true, kind: true, format: true });
+export const sourceUploadFields = sourceFields.omit({ content: true }).partial({ title: true, kind: true });
+/**
+ * `PUT /api/v1/creators/{id}/sources/{source_id}` replaces the content everywhere; absent fields stay. Without content the source's address is
+ * fetched again.
+ */
+export const sourceReplaceBody = sourceFields.partial({ title: true, kind: true });
+
+/** Whether it is the base64 of something that begins as a PDF does. */
+function isPdf(content: string): boolean {
+  // `%PDF-`
+  return /^JVBERi[0-3][A-Za-z0-9+/]*={0,2}$/.test(content);
+}
 
 export const sourceStatuses = ['queued', 'ingesting', 'ready', 'failed'] as const;
 export const sourceSchema = z.object({
@@ -87,6 +131,8 @@ export const sourceSchema = z.object({
   passages: z.number().int(),
   /** Why it failed, in words. */
   error: z.string().nullable(),
+  /** Of the content (UTF-8, of a PDF the file), in hex: the same file need not be sent again. Null until it is fetched. */
+  content_sha256: z.string().nullable().default(null),
   created_at: timestamp,
 });
 export type SourceView = z.infer<typeof sourceSchema>;

@@ -1,6 +1,7 @@
 import { endianness } from 'node:os';
 import type { IngestJob, SourceView } from '@sidestage/contracts';
-import { inTransaction, type PgClient, type PgPool } from '@sidestage/runtime';
+import { inTransaction, makeId, type PgClient, type PgPool } from '@sidestage/runtime';
+import { contentHash } from './sources.js';
 
 export interface SourceRef {
   tenant_id: string;
@@ -17,7 +18,9 @@ export interface SourceToIngest {
   title: string;
   /** The creator's language tag. */
   language: string;
-  content: string;
+  /** Null: to be fetched from `url`. */
+  content: string | null;
+  url: string | null;
 }
 
 export interface StoredSegment {
@@ -44,7 +47,9 @@ export interface NewVector {
 
 export interface IngestedSource {
   segments: StoredSegment[];
+  /** In order. One whose id is there already stays with its vectors, wherever it stands now. */
   passages: NewPassage[];
+  /** Of the passages that are new. */
   vectors: NewVector[];
   /** '<name>@<version>' of the embedding model. */
   model: string;
@@ -100,12 +105,34 @@ export function makeIngestionRepository(pool: PgPool) {
            UPDATE sources SET status = 'ingesting', progress = 0, error = NULL, updated_at = now()
            WHERE tenant_id = $1 AND id = $2 AND content_version = $3 AND status IN ('queued', 'ingesting') RETURNING *
          )
-         SELECT s.creator_id, s.format, s.title, c.language, t.content FROM begun s
+         SELECT s.creator_id, s.format, s.title, c.language, t.content, s.url FROM begun s
          JOIN creators c ON c.tenant_id = s.tenant_id AND c.id = s.creator_id
-         JOIN source_contents t ON t.tenant_id = s.tenant_id AND t.source_id = s.id`,
+         LEFT JOIN source_contents t ON t.tenant_id = s.tenant_id AND t.source_id = s.id`,
         versionValues(source),
       );
       return rows[0] ?? null;
+    },
+
+    /** Keeps what was fetched for this version, and what it turned out to be: it is not fetched twice. False when this version is not in work any more. */
+    keepFetched(
+      source: SourceVersion,
+      fetched: Pick<SourceToIngest, 'format'> & { content: string },
+    ): Promise<boolean> {
+      return inTransaction(pool, async (client) => {
+        if (!(await lockVersion(client, source))) return false;
+        await client.query(
+          `INSERT INTO source_contents (tenant_id, source_id, content) VALUES ($1, $2, $3)
+           ON CONFLICT (tenant_id, source_id) DO UPDATE SET content = EXCLUDED.content`,
+          [source.tenant_id, source.source_id, fetched.content],
+        );
+        await client.query('UPDATE sources SET format = $3, content_sha256 = $4 WHERE tenant_id = $1 AND id = $2', [
+          source.tenant_id,
+          source.source_id,
+          fetched.format,
+          contentHash(fetched.format, fetched.content),
+        ]);
+        return true;
+      });
     },
 
     /** Also the sign of life the sweeper looks for. False when this version is not in work any more. `progress` 0 to 1. */
@@ -118,19 +145,37 @@ export function makeIngestionRepository(pool: PgPool) {
       return rowCount === 1;
     },
 
+    /** Passages of the source that have vectors of `model`: those of an earlier version, whose words may come again. */
+    async embeddedPassages(
+      { tenant_id, source_id }: SourceRef,
+      model: string,
+    ): Promise<{ id: string; text: string }[]> {
+      const { rows } = await pool.query<{ id: string; text: string }>(
+        `SELECT id, text FROM passages p WHERE tenant_id = $1 AND source_id = $2 AND EXISTS (
+           SELECT FROM passage_vectors v WHERE v.tenant_id = p.tenant_id AND v.passage_id = p.id AND v.model = $3 AND v.part = 0)
+         ORDER BY ordinal`,
+        [tenant_id, source_id, model],
+      );
+      return rows;
+    },
+
     /** Swaps what was known of the source for the new, in one transaction. False when this version is not in work any more. */
     complete(source: SourceVersion, found: IngestedSource): Promise<boolean> {
       return inTransaction(pool, async (client) => {
         const owner = await lockVersion(client, source);
         if (!owner) return false;
-        await forget(client, source);
+        const kept = await keepPassages(client, source, owner, found.passages);
+        await client.query('DELETE FROM segments WHERE tenant_id = $1 AND source_id = $2', [
+          source.tenant_id,
+          source.source_id,
+        ]);
         await insertSegments(client, source, found.segments);
-        await insertPassages(client, source, owner, found.passages);
+        await insertPassages(client, source, owner, found.passages, kept);
         await insertVectors(client, { ...source, creator_id: owner.creator_id, model: found.model }, found.vectors);
         await client.query(
-          `UPDATE sources SET status = 'ready', progress = 1, passages = $3, error = NULL, updated_at = now()
+          `UPDATE sources SET status = 'ready', progress = 1, passages = $3, passage_set = $4, error = NULL, updated_at = now()
            WHERE tenant_id = $1 AND id = $2`,
-          [source.tenant_id, source.source_id, found.passages.length],
+          [source.tenant_id, source.source_id, found.passages.length, makeId()],
         );
         await countKnowledgeUp(client, source.tenant_id, owner.creator_id);
         return true;
@@ -144,7 +189,7 @@ export function makeIngestionRepository(pool: PgPool) {
         if (!owner) return false;
         await forget(client, source);
         await client.query(
-          `UPDATE sources SET status = 'failed', passages = 0, error = $3, updated_at = now() WHERE tenant_id = $1 AND id = $2`,
+          `UPDATE sources SET status = 'failed', passages = 0, passage_set = NULL, error = $3, updated_at = now() WHERE tenant_id = $1 AND id = $2`,
           [source.tenant_id, source.source_id, error.slice(0, 500)],
         );
         await countKnowledgeUp(client, source.tenant_id, owner.creator_id);
@@ -256,25 +301,67 @@ async function insertSegments(client: PgClient, source: SourceRef, segments: Sto
   );
 }
 
+/** Removes the passages that are not among `passages`, and puts those that stay in their new places. Gives the ids that stay. */
+async function keepPassages(
+  client: PgClient,
+  source: SourceRef,
+  owner: { language: string },
+  passages: NewPassage[],
+): Promise<ReadonlySet<string>> {
+  const ids = passages.map(({ id }) => id);
+  const { rows } = await client.query<{ id: string; stays: boolean }>(
+    'SELECT id, id = ANY($3::uuid[]) AS stays FROM passages WHERE tenant_id = $1 AND source_id = $2',
+    [source.tenant_id, source.source_id, ids],
+  );
+  const gone = rows.filter(({ stays }) => !stays).map(({ id }) => id);
+  const kept = new Set(rows.filter(({ stays }) => stays).map(({ id }) => id));
+  if (gone.length > 0)
+    await client.query('DELETE FROM passages WHERE tenant_id = $1 AND id = ANY($2::uuid[])', [source.tenant_id, gone]);
+  const staying = passages.flatMap((passage, ordinal) => (kept.has(passage.id) ? [{ ...passage, ordinal }] : []));
+  await inBatches(staying, (batch) =>
+    client.query(
+      `UPDATE passages p SET ordinal = n.ordinal, start_seconds = n.start_seconds, end_seconds = n.end_seconds,
+              segments = n.segments, language = $2::regconfig
+       FROM unnest($3::uuid[], $4::int[], $5::double precision[], $6::double precision[], $7::jsonb[])
+            AS n(id, ordinal, start_seconds, end_seconds, segments)
+       WHERE p.tenant_id = $1 AND p.id = n.id
+         AND (p.ordinal, p.start_seconds, p.end_seconds, p.segments, p.language)
+             IS DISTINCT FROM (n.ordinal, n.start_seconds, n.end_seconds, n.segments, $2::regconfig)`,
+      [
+        source.tenant_id,
+        textConfiguration(owner.language),
+        batch.map(({ id }) => id),
+        batch.map(({ ordinal }) => ordinal),
+        batch.map(({ start_seconds }) => start_seconds),
+        batch.map(({ end_seconds }) => end_seconds),
+        batch.map(({ segments }) => JSON.stringify(segments)),
+      ],
+    ),
+  );
+  return kept;
+}
+
 async function insertPassages(
   client: PgClient,
   source: SourceRef,
   owner: { creator_id: string; language: string },
   passages: NewPassage[],
+  kept: ReadonlySet<string>,
 ): Promise<void> {
-  await inBatches(passages, (batch, from) =>
+  const fresh = passages.flatMap((passage, ordinal) => (kept.has(passage.id) ? [] : [{ ...passage, ordinal }]));
+  await inBatches(fresh, (batch) =>
     client.query(
       `INSERT INTO passages (id, tenant_id, creator_id, source_id, ordinal, text, start_seconds, end_seconds, segments, language)
-       SELECT p.id, $1, $2, $3, $4 + p.at - 1, p.text, p.start_seconds, p.end_seconds, p.segments, $5::regconfig
-       FROM unnest($6::uuid[], $7::text[], $8::double precision[], $9::double precision[], $10::jsonb[])
-            WITH ORDINALITY AS p(id, text, start_seconds, end_seconds, segments, at)`,
+       SELECT p.id, $1, $2, $3, p.ordinal, p.text, p.start_seconds, p.end_seconds, p.segments, $4::regconfig
+       FROM unnest($5::uuid[], $6::int[], $7::text[], $8::double precision[], $9::double precision[], $10::jsonb[])
+            AS p(id, ordinal, text, start_seconds, end_seconds, segments)`,
       [
         source.tenant_id,
         owner.creator_id,
         source.source_id,
-        from,
         textConfiguration(owner.language),
         batch.map((passage) => passage.id),
+        batch.map((passage) => passage.ordinal),
         batch.map((passage) => passage.text),
         batch.map((passage) => passage.start_seconds),
         batch.map((passage) => passage.end_seconds),

@@ -15,6 +15,13 @@ export interface ActiveCreator extends CreatorRef {
   active_at: Date;
 }
 
+/** The passages of a source as they are searched. */
+export interface PassageSet {
+  source_id: string;
+  /** Changes with them. */
+  set_id: string;
+}
+
 /** What a search has to know of a creator before it begins. */
 export interface SearchScope {
   /** Counts up whenever what the creator knows changes. */
@@ -115,13 +122,23 @@ export function makePassageRepository(pool: PgPool) {
       return rows[0] ?? null;
     },
 
-    /** Every source of the creator that has passages, with its first passage: another one means other passages. */
-    async firstPassages({ tenant_id, creator_id }: CreatorRef): Promise<{ source_id: string; passage_id: string }[]> {
-      const { rows } = await pool.query<{ source_id: string; passage_id: string }>(
-        'SELECT source_id, id AS passage_id FROM passages WHERE tenant_id = $1 AND creator_id = $2 AND ordinal = 0',
+    /** Every source of the creator that has passages, with the name of the set they are: another name, other passages. */
+    async passageSets({ tenant_id, creator_id }: CreatorRef): Promise<PassageSet[]> {
+      const { rows } = await pool.query<PassageSet>(
+        `SELECT id AS source_id, passage_set AS set_id FROM sources
+         WHERE tenant_id = $1 AND creator_id = $2 AND passage_set IS NOT NULL`,
         [tenant_id, creator_id],
       );
       return rows;
+    },
+
+    /** That of one source; null where it has no passages (any more). */
+    async passageSet({ tenant_id, source_id }: { tenant_id: string; source_id: string }): Promise<string | null> {
+      const { rows } = await pool.query<{ set_id: string | null }>(
+        'SELECT passage_set AS set_id FROM sources WHERE tenant_id = $1 AND id = $2',
+        [tenant_id, source_id],
+      );
+      return rows[0]?.set_id ?? null;
     },
 
     /** The passages of a source in order, with words and the vectors of one model. A long source is read in several statements. */
@@ -191,12 +208,11 @@ export function makePassageRepository(pool: PgPool) {
       return rows.map((row) => row.tenant_id);
     },
 
-    /** firstPassages of all creators of a tenant. */
-    async firstPassagesOfTenant(
-      tenantId: string,
-    ): Promise<{ creator_id: string; source_id: string; passage_id: string }[]> {
-      const { rows } = await pool.query<{ creator_id: string; source_id: string; passage_id: string }>(
-        'SELECT creator_id, source_id, id AS passage_id FROM passages WHERE tenant_id = $1 AND ordinal = 0',
+    /** Those of all creators of a tenant. */
+    async passageSetsOfTenant(tenantId: string): Promise<(PassageSet & { creator_id: string })[]> {
+      const { rows } = await pool.query<PassageSet & { creator_id: string }>(
+        `SELECT creator_id, id AS source_id, passage_set AS set_id FROM sources
+         WHERE tenant_id = $1 AND passage_set IS NOT NULL`,
         [tenantId],
       );
       return rows;

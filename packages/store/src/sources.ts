@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Segment, SourceView } from '@sidestage/contracts';
 import { makeId, type PgClient } from '@sidestage/runtime';
 import { recordAudit } from './audit.js';
@@ -19,6 +20,8 @@ export interface SourceRow {
   progress: number;
   passages: number;
   error: string | null;
+  /** Of the content, in hex; null until it is there. */
+  content_sha256: string | null;
   created_at: Date;
 }
 
@@ -30,18 +33,42 @@ export interface NewSource {
   url: string | null;
   published_at: string | null;
   format: SourceRow['format'];
-  content: string;
+  /** Text, of a PDF base64; null: to be fetched from `url`. */
+  content: string | null;
   actor: string;
 }
 
 /** Absent fields stay. */
 export type SourceReplacement = Partial<Pick<NewSource, 'title' | 'kind' | 'url' | 'published_at' | 'format'>> & {
-  content: string;
+  content: string | null;
   actor: string;
 };
 
 const columns =
-  'id, tenant_id, creator_id, title, kind, url, published_at, format, content_version, status, progress, passages, error, created_at';
+  'id, tenant_id, creator_id, title, kind, url, published_at, format, content_version, status, progress, passages, error, content_sha256, created_at';
+
+/** SHA-256 in hex of a content as it is kept: text, of a PDF its bytes in base64. */
+export function contentHash(format: SourceView['format'], content: string): string {
+  return createHash('sha256')
+    .update(content, format === 'pdf' ? 'base64' : 'utf8')
+    .digest('hex');
+}
+
+/** Null takes what was there away: it is fetched anew. */
+async function keepContent(
+  client: PgClient,
+  { tenant_id, source_id, content }: { tenant_id: string; source_id: string; content: string | null },
+): Promise<void> {
+  if (content === null) {
+    await client.query('DELETE FROM source_contents WHERE tenant_id = $1 AND source_id = $2', [tenant_id, source_id]);
+    return;
+  }
+  await client.query(
+    `INSERT INTO source_contents (tenant_id, source_id, content) VALUES ($1, $2, $3)
+     ON CONFLICT (tenant_id, source_id) DO UPDATE SET content = EXCLUDED.content`,
+    [tenant_id, source_id, content],
+  );
+}
 
 /** What the creator knows has changed: cached contexts and answers of the earlier version are not used any more. */
 async function countKnowledgeUp(client: PgClient, creatorId: string): Promise<void> {
@@ -56,8 +83,8 @@ export function makeSourceRepository(database: Pick<Database, 'asTenant'>) {
       return database.asTenant(source.tenant_id, async (client) => {
         const id = makeId();
         const { rows } = await client.query<SourceRow>(
-          `INSERT INTO sources (id, tenant_id, creator_id, title, kind, url, published_at, format)
-           SELECT $1, $2, c.id, $4, $5, $6, $7, $8 FROM creators c WHERE c.id = $3 RETURNING ${columns}`,
+          `INSERT INTO sources (id, tenant_id, creator_id, title, kind, url, published_at, format, content_sha256)
+           SELECT $1, $2, c.id, $4, $5, $6, $7, $8, $9 FROM creators c WHERE c.id = $3 RETURNING ${columns}`,
           [
             id,
             source.tenant_id,
@@ -67,14 +94,11 @@ export function makeSourceRepository(database: Pick<Database, 'asTenant'>) {
             source.url,
             source.published_at,
             source.format,
+            source.content === null ? null : contentHash(source.format, source.content),
           ],
         );
         if (!rows[0]) return null;
-        await client.query('INSERT INTO source_contents (tenant_id, source_id, content) VALUES ($1, $2, $3)', [
-          source.tenant_id,
-          id,
-          source.content,
-        ]);
+        await keepContent(client, { tenant_id: source.tenant_id, source_id: id, content: source.content });
         await recordAudit(client, {
           tenant_id: source.tenant_id,
           actor: source.actor,
@@ -91,7 +115,7 @@ export function makeSourceRepository(database: Pick<Database, 'asTenant'>) {
         const { rows } = await client.query<SourceRow>(
           `UPDATE sources SET title = COALESCE($3, title), kind = COALESCE($4, kind), url = COALESCE($5, url),
                   published_at = COALESCE($6::timestamptz, published_at), format = COALESCE($7, format),
-                  content_version = content_version + 1, status = 'queued', progress = 0, error = NULL, updated_at = now()
+                  content_sha256 = CASE COALESCE($7, format) WHEN 'pdf' THEN $9 ELSE $8 END, content_version = content_version + 1, status = 'queued', progress = 0, error = NULL, updated_at = now()
            WHERE creator_id = $1 AND id = $2 RETURNING ${columns}`,
           [
             creatorId,
@@ -101,14 +125,12 @@ export function makeSourceRepository(database: Pick<Database, 'asTenant'>) {
             next.url ?? null,
             next.published_at ?? null,
             next.format ?? null,
+            next.content === null ? null : contentHash('text', next.content),
+            next.content === null ? null : contentHash('pdf', next.content),
           ],
         );
         if (!rows[0]) return null;
-        await client.query(
-          `INSERT INTO source_contents (tenant_id, source_id, content) VALUES ($1, $2, $3)
-           ON CONFLICT (tenant_id, source_id) DO UPDATE SET content = EXCLUDED.content`,
-          [tenantId, id, next.content],
-        );
+        await keepContent(client, { tenant_id: tenantId, source_id: id, content: next.content });
         await recordAudit(client, {
           tenant_id: tenantId,
           actor: next.actor,

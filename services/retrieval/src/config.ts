@@ -3,6 +3,7 @@ import {
   databaseUrl,
   flag,
   integer,
+  list,
   parseEnv,
   port,
   postgresEnv,
@@ -39,6 +40,8 @@ const schema = {
   INGEST_CONCURRENCY: integer(1, 64).default(2),
   /** False: this process only searches. */
   INGEST: flag.default(true),
+  /** `host:port` pairs sources may be fetched from though they are not public: an operator's own sites. */
+  FETCH_ALLOWED_HOSTS: list.default([]),
   BREAKER_ERROR_PERCENT: integer(1, 100).default(50),
   BREAKER_RESET_MS: integer(100, 3_600_000).default(60_000),
 };

@@ -116,6 +116,6 @@ function makeWeaviate(
     model,
     breaker,
     wholeVectors: (creator, ids) => passages.wholeVectors(creator, ids, model),
-    firstPassages: passages.firstPassages,
+    passageSets: passages.passageSets,
   });
 }

@@ -2,7 +2,7 @@ import type { EmbeddingModel } from '@sidestage/models';
 import type { Logger } from '@sidestage/runtime';
 import type { CreatorRef, IngestionRepository, PassageRepository, SourceVersion } from '@sidestage/store';
 import { windowsOf } from './chunk/windows.js';
-import type { IndexedSource, PassageIndex } from './index/passage-index.js';
+import type { PassageIndex } from './index/passage-index.js';
 import { embedWindows, modelId } from './ingest/embed-windows.js';
 
 export interface RebuildOptions {
@@ -89,7 +89,7 @@ async function embedSource(
 async function rebuildCreator(options: RebuildOptions, creator: CreatorRef): Promise<number> {
   // The embedded index takes source by source in place of what it holds: emptied, it would make the next search wait.
   for (const index of options.indexes) if (index.kind !== 'embedded') await index.clear(creator);
-  const sources = await options.passages.firstPassages(creator);
+  const sources = await options.passages.passageSets(creator);
   for (const { source_id } of sources) await putSource(options, { ...creator, source_id });
   return sources.length;
 }
@@ -100,9 +100,12 @@ async function rebuildCreator(options: RebuildOptions, creator: CreatorRef): Pro
  */
 export async function putSource(
   options: Pick<RebuildOptions, 'ingestion' | 'passages' | 'embeddings' | 'indexes'>,
-  source: Omit<IndexedSource, 'passages'>,
+  source: CreatorRef & { source_id: string },
 ): Promise<void> {
+  // Its name is read first: where the passages change meanwhile, they are put under the old name and found to be behind.
+  const set_id = await options.passages.passageSet(source);
+  if (set_id === null) return;
   const passages = await options.passages.indexed(source, modelId(options.embeddings));
-  for (const index of options.indexes) await index.put({ ...source, passages });
+  for (const index of options.indexes) await index.put({ ...source, set_id, passages });
   if (options.indexes.some(({ kind }) => kind !== 'embedded')) await options.ingestion.knowledgeMoved(source);
 }

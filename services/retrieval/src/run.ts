@@ -13,11 +13,12 @@ import {
   probe,
 } from '@sidestage/runtime';
 import type { RetrievalConfig } from './config.js';
+import { fetchSource } from './fetch/fetch-source.js';
 import { makeApp } from './http/app.js';
 import { runReadAhead } from './index/read-ahead.js';
 import { type Reconciler, runReconciler } from './index/reconcile.js';
 import { type IngestQueue, runIngestQueue } from './ingest/ingest-queue.js';
-import { makeIngestSource } from './ingest/ingest-source.js';
+import { type IngestOptions, makeIngestSource } from './ingest/ingest-source.js';
 import { runSweeper } from './ingest/sweeper.js';
 import type { readSource } from './parse/read-source.js';
 import { makeParts, type Parts } from './parts.js';
@@ -108,7 +109,9 @@ function runIngestion(
       throw error;
     }
   };
-  const ingest = makeIngestSource({ repository, embeddings, read, logger, onReady });
+  const fetchContent: IngestOptions['fetchContent'] = (address, signal) =>
+    fetchSource(address, { allowedHosts: config.FETCH_ALLOWED_HOSTS }, signal);
+  const ingest = makeIngestSource({ repository, embeddings, read, fetchContent, logger, onReady });
   const { redisUrl, INGEST_CONCURRENCY: concurrency } = config;
   const queue = runIngestQueue({ redisUrl, concurrency, repository, ingest, logger, metrics });
   lifecycle.onClose('ingest queue', () => queue.close());

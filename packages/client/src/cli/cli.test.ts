@@ -120,6 +120,7 @@ async function run(line: string, variables: Record<string, string> = {}, at = fo
     folder: at,
     print: (text) => out.push(text),
     warn: (text) => errors.push(text),
+    status: () => undefined,
   });
   return { code, out: out.join('\n'), errors: errors.join('\n') };
 }

@@ -3,9 +3,10 @@ import type { Command, CommandContext } from './command.js';
 import { deadCommands } from './dead-commands.js';
 import { openGateway } from './gateway.js';
 import { commandHelp, generalHelp } from './help.js';
+import { ingestCommand } from './ingest-command.js';
 import { CommandError, type ExitCode, exitCodes, type Surroundings, usageError } from './surroundings.js';
 
-const commands: readonly Command[] = [...deadCommands];
+const commands: readonly Command[] = [ingestCommand, ...deadCommands];
 
 const common = { url: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
 

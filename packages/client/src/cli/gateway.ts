@@ -20,7 +20,7 @@ export class RefusedError extends Error {
 /** The gateway, asked as the operator. */
 export interface Gateway {
   /** The parsed body of a 2xx. Throws RefusedError; CommandError where the gateway cannot be reached. */
-  call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, schema: z.ZodType<T>): Promise<T>;
+  call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, schema: z.ZodType<T>, body?: FormData): Promise<T>;
   /** The same for an answer without a body. */
   send(method: 'POST' | 'DELETE', path: string): Promise<void>;
 }
@@ -30,16 +30,23 @@ export async function openGateway(surroundings: Surroundings, urlFlag: string | 
   const access = findAccess(surroundings, urlFlag);
   const request = makeRequest(access.url, surroundings);
   const token = 'token' in access.credential ? access.credential.token : await signIn(request, access, surroundings);
-  const asOperator = async (method: string, path: string) => {
+  // Access tokens last 15 minutes; long work signs in again where it can.
+  let signedIn = token;
+  const asOperator = async (method: string, path: string, body?: FormData) => {
+    const send = () => request(method, path, { Authorization: `Bearer ${signedIn}` }, body);
     try {
-      return await request(method, path, { Authorization: `Bearer ${token}` });
+      return await send().catch(async (error: unknown) => {
+        if ('token' in access.credential || !isExpired(error)) throw error;
+        signedIn = await signIn(request, access, surroundings);
+        return send();
+      });
     } catch (error) {
       throw explained(error, access);
     }
   };
   return {
-    call: async (method, path, schema) => {
-      const answer = await asOperator(method, path);
+    call: async (method, path, schema, body) => {
+      const answer = await asOperator(method, path, body);
       const parsed = schema.safeParse(answer);
       if (parsed.success) return parsed.data;
       throw new CommandError(
@@ -53,6 +60,8 @@ export async function openGateway(surroundings: Surroundings, urlFlag: string | 
   };
 }
 
+const isExpired = (error: unknown) => error instanceof RefusedError && error.problem.status === 401;
+
 type SendRequest = (method: string, path: string, headers: Record<string, string>, body?: unknown) => Promise<unknown>;
 
 function makeRequest(url: string, { warn }: Surroundings): SendRequest {
@@ -63,9 +72,9 @@ function makeRequest(url: string, { warn }: Surroundings): SendRequest {
         headers: {
           Accept: 'application/json',
           ...headers,
-          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+          ...(body !== undefined && !(body instanceof FormData) && { 'Content-Type': 'application/json' }),
         },
-        body: body === undefined ? null : JSON.stringify(body),
+        body: body === undefined ? null : body instanceof FormData ? body : JSON.stringify(body),
         signal: AbortSignal.timeout(requestMs),
       });
     } catch (error) {

@@ -15,7 +15,7 @@ Exit code: 0 done; 1 something was refused or failed, each is named; 2 wrong use
 export function generalHelp(commands: readonly Command[]): string {
   const rows = commands.map(({ name, takes, summary }) => [`  sidestage ${name} ${takes}`.trimEnd(), summary]);
   return [
-    'sidestage: looks after a running Sidestage fleet.',
+    'sidestage: feeds and looks after a running Sidestage fleet.',
     '',
     columns(rows),
     '',

@@ -34,4 +34,6 @@ export interface Surroundings {
   print(text: string): void;
   /** The same to standard error. */
   warn(text: string): void;
+  /** How far a long work is, in place of what it said before; null takes it away. */
+  status(line: string | null): void;
 }

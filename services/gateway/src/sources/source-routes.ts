@@ -22,6 +22,13 @@ export interface SourceRouteOptions {
   invalidations: Invalidations;
 }
 
+const nothingToFetch = () => {
+  const message = 'is missing, and the source has no url to fetch';
+  return new ProblemError('validation_failed', {
+    detail: `content: ${message}`,
+    errors: [{ path: 'content', message }],
+  });
+};
 const unknownSource = () => new ProblemError('not_found', { detail: 'There is no such source.' });
 
 /** `/api/v1/creators/{id}/sources` and `/api/v1/sources/{id}`. */
@@ -54,11 +61,14 @@ export function sourceRouter(options: SourceRouteOptions): Router {
       receiveUpload,
       async (request, response) => {
         const { tenantId, principal, creator } = await find.managed(request);
-        const { url, published_at, ...body } = readSource(request);
+        const { url, published_at, format, content, ...body } = readSource(request);
         const row = await sources.create({
           ...body,
           url: url ?? null,
           published_at: published_at ?? null,
+          // What an address answers with says its format once it is fetched; most are pages.
+          format: format ?? 'html',
+          content: content ?? null,
           tenant_id: tenantId,
           creator_id: creator.id,
           actor: principal.id,
@@ -86,8 +96,10 @@ export function sourceRouter(options: SourceRouteOptions): Router {
       receiveUpload,
       async (request, response) => {
         const { tenantId, principal, creator } = await find.managed(request);
-        const replacement = { ...readReplacement(request), actor: principal.id };
-        const row = await sources.replace(tenantId, creator.id, String(request.params.source_id), replacement);
+        const { content = null, ...fields } = readReplacement(request);
+        const { id, url } = await findSource(tenantId, String(request.params.source_id));
+        if (content === null && !fields.url && url === null) throw nothingToFetch();
+        const row = await sources.replace(tenantId, creator.id, id, { ...fields, content, actor: principal.id });
         if (!row) throw unknownSource();
         await offer(row, request);
         response.status(202).location(`/api/v1/sources/${row.id}`).json(toSourceView(row));
@@ -147,6 +159,7 @@ function toSourceView(row: SourceRow): SourceView {
     progress: row.progress,
     passages: row.passages,
     error: row.error,
+    content_sha256: row.content_sha256,
     created_at: row.created_at.toISOString(),
   };
 }

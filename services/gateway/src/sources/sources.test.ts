@@ -65,9 +65,9 @@ describe('a source', () => {
     expect(named.body).toMatchObject({ title: 'Named', kind: 'podcast', format: 'markdown' });
   });
 
-  test('of an unknown kind, a PDF, bytes that are no text, or no file at all is refused by field', async () => {
+  test('of an unknown kind, a PDF that is none, bytes that are no text, or no file at all is refused by field', async () => {
     const tries: [FormData, string][] = [
-      [form('a.pdf', '%PDF-1.7'), 'format'],
+      [form('a.pdf', 'no PDF'), 'file'],
       [form('a.bin', 'what'), 'format'],
       [form('a.txt', Buffer.from([0xff, 0xfe, 0x00])), 'file'],
       [form('a.txt', 'a\u0000b'), 'content'],
@@ -81,7 +81,49 @@ describe('a source', () => {
     }
     const pdf = await gateway.call<ProblemView>('POST', sources, { token, body: { ...article, format: 'pdf' } });
     expect(pdf.status).toBe(422);
-    expect(pdf.body.errors?.[0]).toMatchObject({ path: 'format' });
+    expect(pdf.body.errors?.[0]).toEqual({ path: 'content', message: 'must be a PDF file in base64' });
+  });
+
+  test('that is a PDF keeps its bytes, as a file and as base64 in JSON', async () => {
+    const bytes = Buffer.from('%PDF-1.7\n\xff\x00', 'latin1');
+    const content = bytes.toString('base64');
+    const file = await gateway.call<SourceView>('POST', sources, { token, raw: form('Loaves.pdf', bytes) });
+    expect(file.body).toMatchObject({ title: 'Loaves', kind: 'file', format: 'pdf', status: 'queued' });
+    const json = await gateway.call<SourceView>('POST', sources, {
+      token,
+      body: { ...article, format: 'pdf', content },
+    });
+    expect(json.status).toBe(202);
+    for (const { body } of [file, json]) expect(await contentOf(body.id)).toBe(content);
+  });
+
+  test('without content has its address fetched; without either it is refused', async () => {
+    const url = 'https://example.org/bread';
+    const { content: _, format: __, ...named } = article;
+    const made = await gateway.call<SourceView>('POST', sources, { token, body: { ...named, url } });
+    expect(made.status).toBe(202);
+    expect(made.body).toMatchObject({ status: 'queued', url });
+    expect(await contentOf(made.body.id)).toBeUndefined();
+    for (const [body, path] of [
+      [named, 'content'],
+      [{ ...named, content: 'Words.' }, 'format'],
+    ] as const) {
+      const refused = await gateway.call<ProblemView>('POST', sources, { token, body });
+      expect([refused.status, refused.body.errors?.[0]?.path]).toEqual([422, path]);
+    }
+  });
+
+  test('is fetched again when it is replaced by nothing, where it has an address', async () => {
+    const url = 'https://example.org/bread';
+    const { body } = await gateway.call<SourceView>('POST', sources, { token, body: { ...article, url } });
+    const again = await gateway.call<SourceView>('PUT', `${sources}/${body.id}`, { token, body: {} });
+    expect(again.status).toBe(202);
+    expect(await contentOf(body.id)).toBeUndefined();
+    expect(JSON.parse((await jobOf(body.id, 2)).data ?? '{}')).toMatchObject({ content_version: 2 });
+    const without = await gateway.call<SourceView>('POST', sources, { token, body: article });
+    const refused = await gateway.call<ProblemView>('PUT', `${sources}/${without.body.id}`, { token, body: {} });
+    expect([refused.status, refused.body.errors?.[0]?.path]).toEqual([422, 'content']);
+    expect(await contentOf(without.body.id)).toBe('Some words.');
   });
 
   test('of 10 MiB is taken, one byte more is 413, as JSON and as a file', async () => {

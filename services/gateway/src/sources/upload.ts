@@ -5,6 +5,7 @@ import {
   parseOrProblem,
   type SourceBody,
   sourceBody,
+  sourceFormatOfExtension,
   sourceReplaceBody,
   sourceUploadFields,
 } from '@sidestage/contracts';
@@ -16,18 +17,6 @@ import { jsonBody } from '../http/json-body.js';
 const maxJsonBytes = 2 * maxSourceBytes + 1024 * 1024;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-const formatOfExtension: Record<string, string> = {
-  '.srt': 'srt',
-  '.vtt': 'vtt',
-  '.json3': 'json3',
-  '.json': 'json3',
-  '.md': 'markdown',
-  '.markdown': 'markdown',
-  '.html': 'html',
-  '.htm': 'html',
-  '.txt': 'text',
-  '.pdf': 'pdf',
-};
 const kindOfFormat: Record<string, SourceBody['kind']> = {
   srt: 'video',
   vtt: 'video',
@@ -77,49 +66,45 @@ export function readReplacement(request: Request) {
 function fromJson(request: Request): unknown {
   const body: unknown = request.body;
   const content = typeof body === 'object' && body !== null && 'content' in body ? body.content : undefined;
-  if (typeof content === 'string' && Buffer.byteLength(content) > maxSourceBytes) throw tooLarge('content');
+  const isPdf = typeof body === 'object' && body !== null && 'format' in body && body.format === 'pdf';
+  if (typeof content === 'string' && Buffer.byteLength(content, isPdf ? 'base64' : 'utf8') > maxSourceBytes)
+    throw tooLarge('content');
   return body;
 }
 
 /** Fields beside the file win; the file's name gives a new source its title and format. */
 function fromFile(request: Request, withDefaults: boolean): unknown {
-  if (!request.file)
-    throw new ProblemError('validation_failed', {
-      detail: 'file: is missing',
-      errors: [{ path: 'file', message: 'is missing' }],
-    });
+  if (!request.file) throw fileProblem('is missing');
   const { originalname, buffer } = request.file;
   const extension = extname(originalname).toLowerCase();
   const given = Object.fromEntries(Object.entries({ ...request.body }).filter(([, value]) => value !== ''));
-  const format = given.format ?? (withDefaults ? formatOfExtension[extension] : undefined);
-  refusePdf(format);
+  const format = given.format ?? (withDefaults ? sourceFormatOfExtension[extension] : undefined);
   const defaults = withDefaults && {
     title: originalname.slice(0, originalname.length - extension.length).slice(0, 300),
     format,
     kind: kindOfFormat[String(format)] ?? 'file',
   };
   const fields = parseOrProblem(sourceUploadFields, { ...defaults, ...given });
-  return { ...fields, content: decode(buffer) };
+  return { ...fields, content: contentOf(buffer, fields.format) };
 }
 
-/** Before its bytes are looked at: they are no text, and the format is the reason. */
-function refusePdf(format: unknown): void {
-  if (format !== 'pdf') return;
-  throw new ProblemError('validation_failed', {
-    detail: 'format: pdf is not supported yet',
-    errors: [{ path: 'format', message: 'pdf is not supported yet' }],
-  });
+/** A PDF's bytes are kept as base64, everything else as the text it is. */
+function contentOf(bytes: Buffer, format: SourceBody['format']): string {
+  const isPdf = bytes.subarray(0, 5).toString('latin1') === '%PDF-';
+  if (format === 'pdf' && !isPdf) throw fileProblem('must be a PDF file');
+  return format === 'pdf' ? bytes.toString('base64') : decode(bytes);
 }
 
 function decode(bytes: Buffer): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    throw new ProblemError('validation_failed', {
-      detail: 'file: must be text in UTF-8',
-      errors: [{ path: 'file', message: 'must be text in UTF-8' }],
-    });
+    throw fileProblem('must be text in UTF-8');
   }
+}
+
+function fileProblem(message: string): ProblemError {
+  return new ProblemError('validation_failed', { detail: `file: ${message}`, errors: [{ path: 'file', message }] });
 }
 
 function tooLarge(path: string): ProblemError {

@@ -1,5 +1,6 @@
 import type { ParsedSegment } from '../parse/parsed.js';
-import { layOut, type Piece, type PlacedSegment, type WholeText } from './pieces.js';
+import { boundaryStrengths } from './boundaries.js';
+import { layOut, type PlacedSegment, type WholeText } from './pieces.js';
 
 /** Part of a passage and when it was said. `offset` counts characters of the passage's text. */
 export interface PassageSegment {
@@ -18,13 +19,20 @@ export interface ChunkedPassage {
   segments: PassageSegment[];
 }
 
-/** Lengths in characters. A passage ends at the end of a paragraph from `good` on, at the end of a sentence from `full` on. */
-const size = { good: 520, full: 760, most: 900, leftover: 260 };
+/** Lengths in characters. A passage is near `ideal`, at most `most` (a single longer sentence stands alone), and a short end joins the one before it. */
+const size = { ideal: 690, least: 260, most: 900 } as const;
+/** What the best of cuts is worth, beside the cost of a passage half as long again as the ideal (0.25). */
+const cutWorth = 0.3;
+/** A passage below `least` says too little to be found: this much is added. */
+const stubCost = 0.5;
 
-/** Cuts a source into passages of about 500 to 900 characters that end where a sentence ends. */
+/**
+ * Cuts a source into passages of about 500 to 900 characters that end where a sentence ends, rather where another speaker or subject
+ * begins than elsewhere: of all ways to cut it, the one that costs least in uneven lengths and cuts through thoughts.
+ */
 export function chunkSegments(segments: readonly ParsedSegment[]): ChunkedPassage[] {
   const whole = layOut(segments);
-  const ranges = packPieces(whole.pieces);
+  const ranges = cutPieces(whole);
   let cursor = 0;
   return ranges.map(({ from, to }) => {
     while (cursor + 1 < whole.segments.length && (whole.segments[cursor + 1]?.from ?? 0) <= from) cursor += 1;
@@ -37,30 +45,35 @@ interface Range {
   to: number;
 }
 
-function packPieces(pieces: Piece[]): Range[] {
-  const ranges: Range[] = [];
-  let open: Range | null = null;
-  for (const piece of pieces) {
-    const length: number = open ? open.to - open.from : 0;
-    const fits: boolean = open !== null && piece.to - open.from <= size.most;
-    const isFull = length >= size.full || (piece.opensBlock && length >= size.good);
-    if (open && fits && !isFull) open.to = piece.to;
-    else {
-      if (open) ranges.push(open);
-      open = { from: piece.from, to: piece.to };
+/** The cheapest way from the first piece to behind the last (dynamic programming over the place of the last cut). */
+function cutPieces(whole: WholeText): Range[] {
+  const { pieces } = whole;
+  const strengths = boundaryStrengths(whole);
+  const best = new Float64Array(pieces.length + 1).fill(Number.POSITIVE_INFINITY);
+  const lastCut = new Int32Array(pieces.length + 1);
+  best[0] = 0;
+  for (let end = 1; end <= pieces.length; end++) {
+    const to = pieces[end - 1]?.to ?? 0;
+    for (let start = end - 1; start >= 0; start--) {
+      const length = to - (pieces[start]?.from ?? 0);
+      if (length > size.most && start < end - 1) break;
+      const cost = (best[start] ?? 0) + passageCost(length) - cutWorth * (strengths[start] ?? 0);
+      if (cost < (best[end] ?? 0)) {
+        best[end] = cost;
+        lastCut[end] = start;
+      }
     }
   }
-  if (open) ranges.push(open);
-  return joinLeftover(ranges);
+  const ranges: Range[] = [];
+  for (let end = pieces.length; end > 0; end = lastCut[end] ?? 0) {
+    ranges.push({ from: pieces[lastCut[end] ?? 0]?.from ?? 0, to: pieces[end - 1]?.to ?? 0 });
+  }
+  return ranges.reverse();
 }
 
-/** A short end goes to the passage before it. */
-function joinLeftover(ranges: Range[]): Range[] {
-  const last = ranges.at(-1);
-  const before = ranges.at(-2);
-  if (!last || !before || last.to - last.from >= size.leftover || last.to - before.from > size.most + size.leftover)
-    return ranges;
-  return [...ranges.slice(0, -2), { from: before.from, to: last.to }];
+function passageCost(length: number): number {
+  const share = length / size.ideal - 1;
+  return share * share + (length < size.least ? stubCost : 0);
 }
 
 function makePassage(whole: WholeText, from: number, to: number, firstSegment: number): ChunkedPassage {

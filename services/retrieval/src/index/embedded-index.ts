@@ -9,7 +9,7 @@ import { ShardCache } from './shard-cache.js';
 import { textScores } from './text-scores.js';
 
 export interface EmbeddedIndexOptions {
-  passages: Pick<PassageRepository, 'firstPassages' | 'indexed'>;
+  passages: Pick<PassageRepository, 'passageSets' | 'indexed'>;
   /** '<name>@<version>' of the embedding model. */
   model: string;
   /** Memory for vectors and words. */
@@ -34,7 +34,7 @@ export function makeEmbeddedIndex(options: EmbeddedIndexOptions): EmbeddedIndex 
   const { passages, model, maxBytes, readsAtOnce = 2 } = options;
   const cache = new ShardCache(
     {
-      firstPassages: (creator) => passages.firstPassages(creator),
+      passageSets: (creator) => passages.passageSets(creator),
       load: async (source) => {
         const found = await passages.indexed(source, model);
         return found.length === 0 ? null : makeShard({ source_id: source.source_id, passages: found });
@@ -53,8 +53,7 @@ export function makeEmbeddedIndex(options: EmbeddedIndexOptions): EmbeddedIndex 
     readAhead: (creator) => cache.readAhead(creator, creator.knowledge_version, creator.activeAt.getTime()),
     // What changed is also read from Postgres when the creator's knowledge version has moved.
     put: async (source) => {
-      const [first] = source.passages;
-      if (first) cache.put(source, first.id, makeShard(source));
+      if (source.passages.length > 0) cache.put(source, source.set_id, makeShard(source));
     },
     remove: async () => undefined,
     clear: async (creator?: CreatorRef) => cache.forget(creator),

@@ -50,13 +50,15 @@ function openWeaviate(deadlineMs = 5_000): WeaviateIndex {
     model,
     breaker: makeBreaker({ name: 'weaviate', errorPercent: 50, resetMs: 60_000, volumeThreshold: 1, logger, metrics }),
     wholeVectors: (creator, ids) => passages.wholeVectors(creator, ids, model),
-    firstPassages: passages.firstPassages,
+    passageSets: passages.passageSets,
     deadlineMs,
   });
 }
 
 const openEmbedded = () =>
   makeEmbeddedIndex({ passages: makePassageRepository(connections.engine), model, maxBytes: 64 * 1024 * 1024 });
+
+const refuseToFetch = () => Promise.reject(new Error('nothing is fetched here'));
 
 /** A whole road from a source to an answer, over the given indexes. */
 function makeRoad(indexes: PassageIndex[], embeddings: ToyEmbeddings = makeToyEmbeddings()) {
@@ -67,7 +69,7 @@ function makeRoad(indexes: PassageIndex[], embeddings: ToyEmbeddings = makeToyEm
   return {
     parts,
     embeddings,
-    ingest: makeIngestSource({ repository: ingestion, embeddings, logger, onReady }),
+    ingest: makeIngestSource({ repository: ingestion, embeddings, fetchContent: refuseToFetch, logger, onReady }),
     search: makeSearch({ ...parts, publicWebUrl: 'http://localhost:3000', metrics }),
   };
 }

@@ -32,6 +32,8 @@ export interface IndexAnswer {
 /** The passages of a source as an index takes them in. */
 export interface IndexedSource extends CreatorRef {
   source_id: string;
+  /** Names these passages: see PassageSet. */
+  set_id: string;
   passages: IndexedPassage[];
 }
 export interface IndexedPassage {

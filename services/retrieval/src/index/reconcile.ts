@@ -4,7 +4,7 @@ import type { WeaviateStore } from './weaviate-store.js';
 
 export interface ReconcileOptions {
   store: Pick<WeaviateStore, 'tenants' | 'sets' | 'remove' | 'removeTenant'>;
-  passages: Pick<PassageRepository, 'tenantsWithPassages' | 'firstPassagesOfTenant'>;
+  passages: Pick<PassageRepository, 'tenantsWithPassages' | 'passageSetsOfTenant'>;
   /** Puts a source as it stands in Postgres. */
   put: (source: CreatorRef & { source_id: string }) => Promise<void>;
 }
@@ -21,11 +21,11 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
   const [wanted, stored] = [await passages.tenantsWithPassages(), await store.tenants()];
   for (const tenant of new Set([...wanted, ...stored])) {
     const sets = stored.includes(tenant) ? await store.sets(tenant) : [];
-    const truth = await passages.firstPassagesOfTenant(tenant);
+    const truth = await passages.passageSetsOfTenant(tenant);
     const there = new Set(sets.map(({ set_id }) => set_id));
     const sources = new Set(truth.map(({ source_id }) => source_id));
     for (const source of truth) {
-      if (there.has(source.passage_id)) continue;
+      if (there.has(source.set_id)) continue;
       await options.put({ tenant_id: tenant, creator_id: source.creator_id, source_id: source.source_id });
       report.put += 1;
     }

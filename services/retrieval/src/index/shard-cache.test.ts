@@ -28,8 +28,8 @@ function makeSource(sources: Record<string, string[]>) {
       for (const { go } of held.splice(0)) go();
     },
     releaseOne: () => held.shift()?.go(),
-    firstPassages: async ({ creator_id }: { creator_id: string }) =>
-      (sources[creator_id] ?? []).map((source_id) => ({ source_id, passage_id: `${source_id}-first` })),
+    passageSets: async ({ creator_id }: { creator_id: string }) =>
+      (sources[creator_id] ?? []).map((source_id) => ({ source_id, set_id: `${source_id}-first` })),
     load: async ({ source_id }: { source_id: string }) => {
       if (holding) await new Promise<void>((go) => held.push({ source: source_id, go }));
       read.push(source_id);

@@ -1,12 +1,12 @@
 import { sleep } from '@sidestage/runtime';
-import type { CreatorRef } from '@sidestage/store';
+import type { CreatorRef, PassageSet } from '@sidestage/store';
 import { LoadLane, type LoadTicket } from './load-lane.js';
 import type { Shard } from './shard.js';
 
 /** Where shards come from. */
 export interface ShardSource {
-  /** Every source of the creator that has passages, with its first passage: another one means other passages. */
-  firstPassages(creator: CreatorRef): Promise<{ source_id: string; passage_id: string }[]>;
+  /** Every source of the creator that has passages. */
+  passageSets(creator: CreatorRef): Promise<PassageSet[]>;
   /** Null when it is gone meanwhile. */
   load(source: { tenant_id: string; source_id: string }): Promise<Shard | null>;
 }
@@ -28,7 +28,7 @@ export interface ShardCacheOptions {
 }
 
 interface HeldShard {
-  firstPassage: string;
+  setId: string;
   shard: Shard;
 }
 interface Held {
@@ -104,11 +104,11 @@ export class ShardCache {
   }
 
   /** What was just written of a source, where its creator is in memory: the next search need not read it. */
-  put(creator: CreatorRef, firstPassage: string, shard: Shard): void {
+  put(creator: CreatorRef, setId: string, shard: Shard): void {
     const held = this.#creators.get(keyOf(creator));
     if (!held) return;
     held.bytes += shard.bytes - (held.shards.get(shard.source_id)?.shard.bytes ?? 0);
-    held.shards.set(shard.source_id, { firstPassage, shard });
+    held.shards.set(shard.source_id, { setId, shard });
   }
 
   get bytes(): number {
@@ -157,12 +157,12 @@ export class ShardCache {
     this.#loads += 1;
     const sequence = this.#loads;
     const known = this.#creators.get(key)?.shards;
-    const wanted = await this.source.firstPassages(creator);
+    const wanted = await this.source.passageSets(creator);
     const missing: typeof wanted = [];
     for (const each of wanted) {
       const had = known?.get(each.source_id);
       // A shard without vectors (they are of another model) is read again: they may have been made since.
-      if (had?.firstPassage === each.passage_id && had.shard.whole.length > 0) load.shards.set(each.source_id, had);
+      if (had?.setId === each.set_id && had.shard.whole.length > 0) load.shards.set(each.source_id, had);
       else missing.push(each);
     }
     load.wanted = wanted.length;
@@ -181,16 +181,12 @@ export class ShardCache {
     return held;
   }
 
-  async #readOne(
-    tenantId: string,
-    next: { source_id: string; passage_id: string },
-    load: Omit<Load, 'done'>,
-  ): Promise<void> {
+  async #readOne(tenantId: string, next: PassageSet, load: Omit<Load, 'done'>): Promise<void> {
     const startedAt = performance.now();
     const shard = await this.#lane.run(load.ticket, () =>
       this.source.load({ tenant_id: tenantId, source_id: next.source_id }),
     );
-    if (shard) load.shards.set(next.source_id, { firstPassage: next.passage_id, shard });
+    if (shard) load.shards.set(next.source_id, { setId: next.set_id, shard });
     // Ahead of time at most half of the time: the machine has others to serve.
     if (!load.ticket.urgent) await sleep(performance.now() - startedAt);
   }

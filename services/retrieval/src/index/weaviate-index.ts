@@ -1,5 +1,5 @@
 import { type Breaker, BreakerOpenError } from '@sidestage/runtime';
-import type { CreatorRef } from '@sidestage/store';
+import type { CreatorRef, PassageSet } from '@sidestage/store';
 import type { WeaviateClient, WhereFilter } from 'weaviate-ts-client';
 import type { IndexQuery, PassageIndex } from './passage-index.js';
 import { analyseQuery } from './query-analysis.js';
@@ -16,7 +16,7 @@ export interface WeaviateIndexOptions {
   /** Vectors of passages themselves, from Postgres: Weaviate holds them with their surroundings. */
   wholeVectors: (creator: CreatorRef, passageIds: string[]) => Promise<Map<string, Float32Array>>;
   /** What Postgres holds of a creator: Weaviate answers only when it holds the same. */
-  firstPassages: (creator: CreatorRef) => Promise<{ source_id: string; passage_id: string }[]>;
+  passageSets: (creator: CreatorRef) => Promise<PassageSet[]>;
   /** Longest time a search may take, in milliseconds. Default 800. */
   deadlineMs?: number;
 }
@@ -56,13 +56,13 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
   const whole = new Map<string, { knowledgeVersion: number; until: number }>();
   const keyOf = (creator: CreatorRef) => `${creator.tenant_id}:${creator.creator_id}`;
 
-  async function holdsAll(creator: CreatorRef, wanted: readonly { passage_id: string }[]): Promise<boolean> {
+  async function holdsAll(creator: CreatorRef, wanted: readonly PassageSet[]): Promise<boolean> {
     const there = new Set((await store.sets(creator.tenant_id, creator.creator_id)).map(({ set_id }) => set_id));
-    return wanted.every(({ passage_id }) => there.has(passage_id));
+    return wanted.every(({ set_id }) => there.has(set_id));
   }
 
   /** Null when the server lacks something of the creator. A server that says so is well: its breaker stays closed. */
-  async function collectWhole(query: IndexQuery, wanted: { passage_id: string }[] | null): Promise<Candidate[] | null> {
+  async function collectWhole(query: IndexQuery, wanted: PassageSet[] | null): Promise<Candidate[] | null> {
     if (wanted && !(await holdsAll(query, wanted))) return null;
     try {
       return await collect(client, className, query);
@@ -75,7 +75,7 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
   async function candidatesOf(query: IndexQuery): Promise<Candidate[]> {
     const known = whole.get(keyOf(query));
     const isKnown = known?.knowledgeVersion === query.knowledge_version && known.until > Date.now();
-    const wanted = isKnown ? null : await options.firstPassages(query);
+    const wanted = isKnown ? null : await options.passageSets(query);
     const found = await options.breaker.run(() => within(deadlineMs, collectWhole(query, wanted)));
     if (found === null) {
       whole.delete(keyOf(query));

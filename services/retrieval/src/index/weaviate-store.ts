@@ -84,11 +84,11 @@ export function makeWeaviateStore(client: WeaviateClient, className: string) {
   return {
     /** Writes the passages, then removes what an earlier version of the source left. */
     async put(source: IndexedSource): Promise<void> {
-      const setId = source.passages[0]?.id;
-      if (setId === undefined || source.passages.some(({ whole }) => whole.length === 0)) return;
+      const setId = source.set_id;
+      if (source.passages.length === 0 || source.passages.some(({ whole }) => whole.length === 0)) return;
       await ensureTenant(source.tenant_id);
       // The object that stands for the set comes last: a set cut short is not taken for whole.
-      await importObjects(objectsOf(className, source, setId).reverse());
+      await importObjects(objectsOf(className, source).reverse());
       await removeWhere(source.tenant_id, {
         operator: 'And',
         operands: [equal('source_id', source.source_id), { path: ['set_id'], operator: 'NotEqual', valueText: setId }],
@@ -128,9 +128,9 @@ export function equal(path: string, valueText: string): WhereFilter {
 }
 
 /** Ids are made from the passage's: writing a set twice is writing it once. */
-function objectsOf(className: string, source: IndexedSource, setId: string): WeaviateObject[] {
+function objectsOf(className: string, source: IndexedSource): WeaviateObject[] {
   const contexts = contextVectors(source.passages.map(({ whole }) => whole));
-  const shared = { creator_id: source.creator_id, source_id: source.source_id, set_id: setId };
+  const shared = { creator_id: source.creator_id, source_id: source.source_id, set_id: source.set_id };
   const make = (id: string, vector: Float32Array, properties: Record<string, unknown>): WeaviateObject => ({
     class: className,
     tenant: source.tenant_id,

@@ -3,6 +3,7 @@ import { closeRedis, type Logger, type Metrics, makeRedis } from '@sidestage/run
 import type { IngestionRepository, SourceVersion } from '@sidestage/store';
 import { queuePrefix } from '@sidestage/turns';
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { FetchFailedError } from '../fetch/fetch-source.js';
 import type { IngestOutcome } from './ingest-source.js';
 
 export interface IngestQueueOptions {
@@ -97,7 +98,11 @@ async function runJob(job: Job<IngestJob>, options: IngestQueueOptions, signal: 
   } catch (error) {
     const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     logger.warn({ err: error, attempt: job.attemptsMade + 1, last }, 'ingestion could not go on');
-    if (last && !signal.aborted) await options.repository.fail(source, gaveUp);
+    if (last && !signal.aborted)
+      await options.repository.fail(
+        source,
+        error instanceof FetchFailedError ? `${error.message}, at every try` : gaveUp,
+      );
     throw error;
   }
 }

@@ -1,8 +1,9 @@
 import { type EmbeddingModel, ModelError } from '@sidestage/models';
 import { type Logger, makeId, withRetry } from '@sidestage/runtime';
 import type { IngestionRepository, SourceToIngest, SourceVersion } from '@sidestage/store';
+import type { FetchAddress, FetchedSource } from '../fetch/fetch-source.js';
 import { ParseError } from '../parse/parsed.js';
-import { type ReadSource, readSource } from '../parse/read-source.js';
+import { type ReadRequest, type ReadSource, readSource } from '../parse/read-source.js';
 import { embedWindows, modelId } from './embed-windows.js';
 
 /** How an ingestion ended. `superseded`: the source was replaced or deleted meanwhile, or is done; nothing was written. */
@@ -13,6 +14,8 @@ export interface IngestOptions {
   embeddings: EmbeddingModel;
   /** Default `readSource`. */
   read?: typeof readSource | undefined;
+  /** Gets what an address answers with. Throws ParseError, or an error of another kind for what may go well another time. */
+  fetchContent: (address: FetchAddress, signal: AbortSignal) => Promise<FetchedSource>;
   /** Called once the new passages are in Postgres; its failure is not the source's. */
   onReady: (source: SourceVersion & { creator_id: string }) => Promise<void>;
   logger: Logger;
@@ -30,7 +33,7 @@ const readShare = 0.05;
 export function makeIngestSource(
   options: IngestOptions,
 ): (source: SourceVersion, signal?: AbortSignal) => Promise<IngestOutcome> {
-  const { repository, logger, read: readContent = readSource } = options;
+  const { repository, logger, fetchContent, read: readContent = readSource } = options;
 
   return async (source, signal) => {
     const given = await withRetry(() => repository.begin(source));
@@ -39,7 +42,7 @@ export function makeIngestSource(
     const stop = signal ? AbortSignal.any([signal, superseded.signal]) : superseded.signal;
     const report = makeReporter(repository, source, () => superseded.abort());
     try {
-      const read = await readContent(given);
+      const read = await readContent(await contentOf(source, given, stop));
       report(readShare);
       return await store(source, given, read, stop, report);
     } catch (error) {
@@ -51,6 +54,15 @@ export function makeIngestSource(
     }
   };
 
+  /** What was uploaded, else what the address answers with, kept so that it is asked once. */
+  async function contentOf(source: SourceVersion, given: SourceToIngest, signal: AbortSignal): Promise<ReadRequest> {
+    if (given.content !== null) return { format: given.format, content: given.content };
+    if (given.url === null) throw new ParseError('the source has neither content nor an address');
+    const fetched = await fetchContent({ url: given.url, format: given.format }, signal);
+    await withRetry(() => repository.keepFetched(source, fetched));
+    return fetched;
+  }
+
   async function store(
     source: SourceVersion,
     given: SourceToIngest,
@@ -58,14 +70,18 @@ export function makeIngestSource(
     signal: AbortSignal,
     report: (share: number) => void,
   ): Promise<IngestOutcome> {
-    const ids = read.passages.map(() => makeId());
-    const vectors = await embedWindows(options.embeddings, ids, read.windows, {
+    const model = modelId(options.embeddings);
+    const known = knownWords(await withRetry(() => repository.embeddedPassages(source, model)));
+    const reused = read.passages.map(({ text }) => known.get(text)?.shift());
+    const ids = reused.map((id) => id ?? makeId());
+    const fresh = read.windows.filter(({ passage }) => reused[passage] === undefined);
+    const vectors = await embedWindows(options.embeddings, ids, fresh, {
       signal,
       onProgress: (share) => report(readShare + share * (0.98 - readShare)),
     });
     const swapped = await withRetry(() =>
       repository.complete(source, {
-        model: modelId(options.embeddings),
+        model,
         segments: read.segments.map((segment) => ({
           start_seconds: segment.start ?? null,
           end_seconds: segment.end ?? null,
@@ -82,6 +98,13 @@ export function makeIngestSource(
       .catch((error: unknown) => logger.warn({ err: error, source_id: source.source_id }, 'an index is behind'));
     return 'ready';
   }
+}
+
+/** The passages there are by their words: the same words have the same vectors. Of words that stand there twice the first comes first. */
+function knownWords(passages: readonly { id: string; text: string }[]): Map<string, string[]> {
+  const known = new Map<string, string[]>();
+  for (const { id, text } of passages) known.set(text, [...(known.get(text) ?? []), id]);
+  return known;
 }
 
 /** Null for what may go well another time. */

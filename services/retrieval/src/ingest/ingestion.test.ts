@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { makeLogger, makeMetrics } from '@sidestage/runtime';
 import { type Database, makeDatabase, makeIngestionRepository } from '@sidestage/store';
 import { makeTestDatabase, makeTestRedis, type TestDatabase, type TestRedis, waitFor } from '@sidestage/testkit';
+import { type FetchAddress, type FetchedSource, FetchFailedError } from '../fetch/fetch-source.js';
+import { ParseError } from '../parse/parsed.js';
 import { addCreator, addSource, deleteSource, replaceSource, stateOf, type TestCreator } from '../testing/sources.js';
 import { makeToyEmbeddings, type ToyEmbeddings } from '../testing/toy-embeddings.js';
 import { type IngestQueue, runIngestQueue } from './ingest-queue.js';
@@ -17,6 +19,7 @@ let connections: Database;
 let creator: TestCreator;
 let embeddings: ToyEmbeddings;
 let queue: IngestQueue;
+let fetching: (address: FetchAddress) => Promise<FetchedSource>;
 
 beforeAll(async () => {
   [database, redis] = await Promise.all([makeTestDatabase(), makeTestRedis()]);
@@ -38,7 +41,13 @@ afterEach(async () => {
 
 function startQueue(model: ToyEmbeddings): IngestQueue {
   const repository = makeIngestionRepository(connections.engine);
-  const ingest = makeIngestSource({ repository, embeddings: model, logger, onReady: async () => undefined });
+  const ingest = makeIngestSource({
+    repository,
+    embeddings: model,
+    fetchContent: (address) => fetching(address),
+    logger,
+    onReady: async () => undefined,
+  });
   const metrics = makeMetrics('test');
   return runIngestQueue({ redisUrl: redis.url, concurrency: 2, repository, ingest, logger, metrics });
 }
@@ -57,6 +66,13 @@ async function passageTexts(sourceId: string): Promise<string> {
     [sourceId],
   );
   return rows.map(({ text }) => text).join(' ');
+}
+
+async function setOf(sourceId: string): Promise<string | null | undefined> {
+  const [row] = await database.query<{ passage_set: string | null }>('SELECT passage_set FROM sources WHERE id = $1', [
+    sourceId,
+  ]);
+  return row?.passage_set;
 }
 
 const statusOf = async (source: Parameters<typeof stateOf>[1]) => (await stateOf(database, source))?.status;
@@ -102,6 +118,50 @@ describe('ingestion', () => {
     expect(await passageTexts(source.source_id)).not.toContain('bread');
   });
 
+  test('of a changed source embeds and writes what changed, and leaves the rest as it is', async () => {
+    const paragraph = (about: string) => `${talk(about)}`;
+    const parts = ['bread', 'guitars', 'rivers'].map(paragraph);
+    const source = await addSource(database, creator, parts.join('\n\n'));
+    await queue.offer(source);
+    await waitFor(async () => (await statusOf(source)) === 'ready');
+    const rows = () =>
+      database.query<{ id: string; text: string; ordinal: number; start_seconds: number | null }>(
+        'SELECT id, text, ordinal, start_seconds FROM passages WHERE source_id = $1 ORDER BY ordinal',
+        [source.source_id],
+      );
+    const before = await rows();
+    const setBefore = await setOf(source.source_id);
+    const embedded = embeddings.texts;
+    const changed = [paragraph('ovens'), parts[0], parts[1], parts[2]?.replace('Sentence 39', 'The last sentence')];
+    await queue.offer(await replaceSource(database, source, changed.join('\n\n')));
+    await waitFor(async () => (await statusOf(source)) === 'ready');
+    const after = await rows();
+    expect(after.map(({ ordinal }) => ordinal)).toEqual(after.map((_, at) => at));
+    const idOf = new Map(before.map(({ id, text }) => [text, id]));
+    const kept = after.filter(({ text }) => idOf.has(text));
+    expect(kept.length).toBeGreaterThanOrEqual(before.length - 2);
+    for (const { id, text } of kept) expect(id).toBe(idOf.get(text));
+    const fresh = after.filter(({ text }) => !idOf.has(text)).map(({ text }) => text);
+    const told = embeddings.texts.slice(embedded.length);
+    for (const text of told) expect(fresh.some((passage) => passage.includes(text))).toBe(true);
+    expect(await setOf(source.source_id)).not.toBe(setBefore);
+    const [lost] = await database.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM passages p WHERE source_id = $1 AND NOT EXISTS (
+         SELECT FROM passage_vectors v WHERE v.passage_id = p.id AND v.part = 0)`,
+      [source.source_id],
+    );
+    expect(lost?.count).toBe(0);
+  });
+
+  test('takes what a source says twice once', async () => {
+    const source = await addSource(database, creator, [talk('bread'), talk('guitars'), talk('bread')].join('\n\n'));
+    await queue.offer(source);
+    await waitFor(async () => (await statusOf(source)) === 'ready');
+    const texts = await passageTexts(source.source_id);
+    expect(texts.match(/Sentence 7 is about bread/g)).toHaveLength(1);
+    expect(texts).toContain('Sentence 39 is about guitars');
+  });
+
   test('ends without effect when the source is replaced meanwhile', async () => {
     const source = await addSource(database, creator, talk('bread'));
     embeddings.hold();
@@ -126,6 +186,43 @@ describe('ingestion', () => {
     await queue.offer(other);
     await waitFor(async () => (await statusOf(other)) === 'ready');
     expect(await passageTexts(source.source_id)).toBe('');
+  });
+
+  test('fetches a source that came without content, once, and knows what it got', async () => {
+    const asked: FetchAddress[] = [];
+    fetching = async (address) => {
+      asked.push(address);
+      return { format: 'markdown', content: `# Bread\n\n${talk('bread')}` };
+    };
+    const url = 'https://example.org/bread.md';
+    const source = await addSource(database, creator, null, 'html', url);
+    await queue.offer(source);
+    await waitFor(async () => (await statusOf(source)) === 'ready');
+    expect(asked).toEqual([{ url, format: 'html' }]);
+    expect(await passageTexts(source.source_id)).toContain('Sentence 3 is about bread.');
+    const [row] = await database.query<{ format: string; content: string }>(
+      'SELECT format, content FROM sources JOIN source_contents ON source_id = id WHERE id = $1',
+      [source.source_id],
+    );
+    expect(row).toMatchObject({ format: 'markdown', content: expect.stringContaining('# Bread') });
+  });
+
+  test('says why an address cannot be fetched; one that may be there later is tried again', async () => {
+    fetching = () => Promise.reject(new ParseError('10.0.0.1 is not a public address'));
+    const refused = await addSource(database, creator, null, 'html', 'http://10.0.0.1/');
+    await queue.offer(refused);
+    await waitFor(async () => (await statusOf(refused)) === 'failed');
+    expect((await stateOf(database, refused))?.error).toBe('10.0.0.1 is not a public address');
+    let tries = 0;
+    fetching = async () => {
+      tries += 1;
+      if (tries === 1) throw new FetchFailedError('example.org answered 503');
+      return { format: 'text', content: talk('bread') };
+    };
+    const later = await addSource(database, creator, null, 'html', 'https://example.org/');
+    await queue.offer(later);
+    await waitFor(async () => (await statusOf(later)) === 'ready');
+    expect(tries).toBe(2);
   });
 
   test('tries again when the embedding service could not be reached', async () => {

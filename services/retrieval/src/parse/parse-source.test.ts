@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseSource, type SourceFormat } from './parse-source.js';
+import { parseSource, type TextFormat } from './parse-source.js';
 import { ParseError } from './parsed.js';
 
 const lines = (...all: string[]) => all.join('\n');
-const texts = (format: SourceFormat, content: string) => parseSource(format, content).map(({ text }) => text);
+const texts = (format: TextFormat, content: string) => parseSource(format, content).map(({ text }) => text);
 
 describe('SubRip', () => {
   test('keeps the words and seconds of every cue, without styling', () => {

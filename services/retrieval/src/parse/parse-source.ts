@@ -9,8 +9,10 @@ import { parseSrt } from './srt.js';
 import { parseVtt } from './vtt.js';
 
 export type SourceFormat = (typeof sourceFormats)[number];
+/** A PDF is read by a process of its own (read-pdf.ts). */
+export type TextFormat = Exclude<SourceFormat, 'pdf'>;
 
-const parsers: Record<SourceFormat, (text: string) => ParsedSegment[]> = {
+const parsers: Record<TextFormat, (text: string) => ParsedSegment[]> = {
   srt: parseSrt,
   vtt: parseVtt,
   json3: parseJson3,
@@ -20,7 +22,7 @@ const parsers: Record<SourceFormat, (text: string) => ParsedSegment[]> = {
 };
 
 /** A source's text in order, with its seconds where it says them. Throws ParseError, whose message is for the creator. */
-export function parseSource(format: SourceFormat, content: string): ParsedSegment[] {
+export function parseSource(format: TextFormat, content: string): ParsedSegment[] {
   const segments = parsers[format](cleanInput(content)).filter(({ text }) => /[\p{L}\p{N}]/u.test(text));
   if (segments.length === 0) throw new ParseError('no text was found in the file');
   return segments;

@@ -1,10 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { ParseError } from './parsed.js';
-import { type ReadAnswer, type ReadRequest, readSourceNow } from './read-source.js';
+import { type ReadAnswer, readSourceNow, type ThreadRequest } from './read-source.js';
 
-parentPort?.postMessage(read(workerData as ReadRequest));
+parentPort?.postMessage(read(workerData as ThreadRequest));
 
-function read(request: ReadRequest): ReadAnswer {
+function read(request: ThreadRequest): ReadAnswer {
   try {
     return { read: readSourceNow(request) };
   } catch (error) {

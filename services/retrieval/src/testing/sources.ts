@@ -29,24 +29,26 @@ export async function addCreator(database: TestDatabase, tenantId = makeId()): P
   return creator;
 }
 
-/** A source as the gateway writes it: queued, with its content. */
+/** A source as the gateway writes it: queued, with its content or an address to fetch. */
 export async function addSource(
   database: TestDatabase,
   creator: TestCreator,
-  content: string,
+  content: string | null,
   format: SourceFormat = 'text',
+  url: string | null = null,
 ): Promise<SourceVersion> {
   const source_id = makeId();
   const { tenant_id, creator_id } = creator;
   await database.query(
-    `INSERT INTO sources (id, tenant_id, creator_id, title, kind, format) VALUES ($1, $2, $3, 'A source', 'article', $4)`,
-    [source_id, tenant_id, creator_id, format],
+    `INSERT INTO sources (id, tenant_id, creator_id, title, kind, format, url) VALUES ($1, $2, $3, 'A source', 'article', $4, $5)`,
+    [source_id, tenant_id, creator_id, format, url],
   );
-  await database.query('INSERT INTO source_contents (tenant_id, source_id, content) VALUES ($1, $2, $3)', [
-    tenant_id,
-    source_id,
-    content,
-  ]);
+  if (content !== null)
+    await database.query('INSERT INTO source_contents (tenant_id, source_id, content) VALUES ($1, $2, $3)', [
+      tenant_id,
+      source_id,
+      content,
+    ]);
   return { tenant_id, source_id, content_version: 1 };
 }
 

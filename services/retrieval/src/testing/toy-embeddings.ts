@@ -11,12 +11,15 @@ export interface ToyEmbeddings extends EmbeddingModel {
   release(): void;
   /** Calls of embedPassages that began. */
   readonly begun: number;
+  /** Passages that were embedded, in order. */
+  readonly texts: readonly string[];
 }
 
 /** Vectors from the words of a text (each word a direction): quick, the same everywhere, near where words are shared. */
 export function makeToyEmbeddings(name = 'toy'): ToyEmbeddings {
   let failing = false;
   let begun = 0;
+  const embedded: string[] = [];
   let held: Promise<void> = Promise.resolve();
   let release = () => {};
   const check = (signal: AbortSignal | undefined) => {
@@ -30,6 +33,9 @@ export function makeToyEmbeddings(name = 'toy'): ToyEmbeddings {
     get begun() {
       return begun;
     },
+    get texts() {
+      return [...embedded];
+    },
     async embedQuery(text, options) {
       check(options?.signal);
       return vectorOf(text, 64);
@@ -42,6 +48,7 @@ export function makeToyEmbeddings(name = 'toy'): ToyEmbeddings {
       await nextTick();
       check(options?.signal);
       options?.onProgress?.(texts.length, texts.length);
+      embedded.push(...texts);
       return texts.map((text) => vectorOf(text, 64));
     },
     close: async () => release(),
