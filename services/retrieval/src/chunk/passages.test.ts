@@ -6,10 +6,11 @@ import { windowsOf } from './windows.js';
 const sentence = (at: number) => `Sentence number ${at} says that loaf ${at} was baked for ${20 + (at % 30)} minutes.`;
 
 /** Captions of three seconds that end in the middle of sentences. */
-function captions(sentences: number): ParsedSegment[] {
-  const words = Array.from({ length: sentences }, (_, at) => sentence(at))
-    .join(' ')
-    .split(' ');
+const captions = (sentences: number) =>
+  captionsOf(Array.from({ length: sentences }, (_, at) => sentence(at)).join(' '));
+
+function captionsOf(text: string): ParsedSegment[] {
+  const words = text.split(' ');
   const cues: ParsedSegment[] = [];
   for (let at = 0; at < words.length; at += 7) {
     const start = cues.length * 3;
@@ -87,6 +88,34 @@ test('passages end where sentences end, and are 500 to 900 characters', () => {
     expect(text.length).toBeGreaterThanOrEqual(500);
     expect(text.length).toBeLessThanOrEqual(900);
   }
+});
+
+const remarksOn = (subject: string, sentences: number) =>
+  Array.from(
+    { length: sentences },
+    (_, at) => `The ${subject} was number ${at} of every ${subject} that anybody had seen.`,
+  ).join(' ');
+/** From one subject to the next and back, never as long. */
+const wandering = Array.from({ length: 40 }, (_, at) =>
+  remarksOn(['loaf', 'guitar', 'river', 'garden', 'window'][(at * at) % 5] ?? '', 4 + ((at * 7) % 9)),
+).join(' ');
+
+test.each([
+  ['speech in turns', speech(60), 7],
+  ['captions', captionsOf(wandering), 42],
+])('after a change %s is cut where it was cut before', (_, segments, at) => {
+  const texts = (all: ParsedSegment[]) => chunkSegments(all).map(({ text }) => text);
+  const before = new Set(texts(segments));
+  const added = { ...segments[at], text: 'And something that was forgotten before.', opensBlock: false };
+  const after = texts([...segments.slice(0, at + 1), added as ParsedSegment, ...segments.slice(at + 1)]);
+  expect(after.filter((text) => !before.has(text)).length).toBeLessThanOrEqual(6);
+  expect(after.length).toBeGreaterThan(18);
+});
+
+test('captions are cut where the subject shifts', () => {
+  const subjects = ['loaf', 'guitar', 'river', 'garden'];
+  const passages = chunkSegments(captionsOf(subjects.map((subject) => remarksOn(subject, 11)).join(' ')));
+  for (const { text } of passages) expect(subjects.filter((each) => text.includes(each))).toHaveLength(1);
 });
 
 test('a speaker’s words are told from the next one’s', () => {

@@ -1,6 +1,6 @@
 import type { ParsedSegment } from '../parse/parsed.js';
 import { boundaryStrengths } from './boundaries.js';
-import { layOut, type PlacedSegment, type WholeText } from './pieces.js';
+import { layOut, type Piece, type PlacedSegment, type WholeText } from './pieces.js';
 
 /** Part of a passage and when it was said. `offset` counts characters of the passage's text. */
 export interface PassageSegment {
@@ -19,16 +19,17 @@ export interface ChunkedPassage {
   segments: PassageSegment[];
 }
 
-/** Lengths in characters. A passage is near `ideal`, at most `most` (a single longer sentence stands alone), and a short end joins the one before it. */
-const size = { ideal: 690, least: 260, most: 900 } as const;
-/** What the best of cuts is worth, beside the cost of a passage half as long again as the ideal (0.25). */
-const cutWorth = 0.3;
-/** A passage below `least` says too little to be found: this much is added. */
-const stubCost = 0.5;
+/**
+ * Lengths in characters. A passage ends where another block begins from `good` on, else where a sentence ends from `full` on; in a source
+ * without blocks (captions) where the subject shifts most between `shift` and `most`. A short end joins the passage before it.
+ */
+const size = { good: 520, full: 760, shift: 600, most: 900, leftover: 260 } as const;
+/** Blocks that are longer in the mean, in characters, are chapters and no turns or paragraphs. */
+const longBlocks = 2_500;
 
 /**
- * Cuts a source into passages of about 500 to 900 characters that end where a sentence ends, rather where another speaker or subject
- * begins than elsewhere: of all ways to cut it, the one that costs least in uneven lengths and cuts through thoughts.
+ * Cuts a source into passages of about 500 to 900 characters that end where a sentence ends, best where another speaker, paragraph or subject
+ * begins. Each cut looks at what stands around it only, so that after a change the cuts soon fall where they fell before.
  */
 export function chunkSegments(segments: readonly ParsedSegment[]): ChunkedPassage[] {
   const whole = layOut(segments);
@@ -45,35 +46,45 @@ interface Range {
   to: number;
 }
 
-/** The cheapest way from the first piece to behind the last (dynamic programming over the place of the last cut). */
 function cutPieces(whole: WholeText): Range[] {
   const { pieces } = whole;
-  const strengths = boundaryStrengths(whole);
-  const best = new Float64Array(pieces.length + 1).fill(Number.POSITIVE_INFINITY);
-  const lastCut = new Int32Array(pieces.length + 1);
-  best[0] = 0;
-  for (let end = 1; end <= pieces.length; end++) {
-    const to = pieces[end - 1]?.to ?? 0;
-    for (let start = end - 1; start >= 0; start--) {
-      const length = to - (pieces[start]?.from ?? 0);
-      if (length > size.most && start < end - 1) break;
-      const cost = (best[start] ?? 0) + passageCost(length) - cutWorth * (strengths[start] ?? 0);
-      if (cost < (best[end] ?? 0)) {
-        best[end] = cost;
-        lastCut[end] = start;
-      }
-    }
-  }
+  const blocks = pieces.filter(({ opensBlock }) => opensBlock).length;
+  // Measured on talks with speakers: cuts at shifts of words find no more than cuts at turns.
+  const strengths = whole.text.length > longBlocks * blocks ? boundaryStrengths(whole) : null;
   const ranges: Range[] = [];
-  for (let end = pieces.length; end > 0; end = lastCut[end] ?? 0) {
-    ranges.push({ from: pieces[lastCut[end] ?? 0]?.from ?? 0, to: pieces[end - 1]?.to ?? 0 });
+  for (let start = 0; start < pieces.length; ) {
+    const end = endOfPassage(pieces, strengths, start);
+    ranges.push({ from: pieces[start]?.from ?? 0, to: pieces[end - 1]?.to ?? 0 });
+    start = end;
   }
-  return ranges.reverse();
+  return joinLeftover(ranges);
 }
 
-function passageCost(length: number): number {
-  const share = length / size.ideal - 1;
-  return share * share + (length < size.least ? stubCost : 0);
+/** The piece that opens the next passage. */
+function endOfPassage(pieces: readonly Piece[], strengths: Float64Array | null, start: number): number {
+  const from = pieces[start]?.from ?? 0;
+  let best: number | null = null;
+  for (let end = start + 1; ; end++) {
+    const length = (pieces[end - 1]?.to ?? 0) - from;
+    const next = pieces[end];
+    if (!next) return end;
+    if (length >= size.good && next.opensBlock) return end;
+    if (strengths === null) {
+      if (length >= size.full) return end;
+    } else if (length >= size.shift && (best === null || (strengths[end] ?? 0) > (strengths[best] ?? 0))) {
+      best = end;
+    }
+    if (next.to - from > size.most) return best ?? end;
+  }
+}
+
+/** A short end goes to the passage before it. */
+function joinLeftover(ranges: Range[]): Range[] {
+  const last = ranges.at(-1);
+  const before = ranges.at(-2);
+  if (!last || !before || last.to - last.from >= size.leftover || last.to - before.from > size.most + size.leftover)
+    return ranges;
+  return [...ranges.slice(0, -2), { from: before.from, to: last.to }];
 }
 
 function makePassage(whole: WholeText, from: number, to: number, firstSegment: number): ChunkedPassage {

@@ -1,8 +1,8 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import type { CreatorRef, PassageRepository } from '@sidestage/store';
+import { analyseQuery, type QueryAnalysis } from '../query/query-analysis.js';
 import { contextScores } from './contexts.js';
 import type { IndexQuery, PassageIndex } from './passage-index.js';
-import { analyseQuery, type QueryAnalysis } from './query-analysis.js';
 import { type Candidate, rank, scoreOf } from './ranking.js';
 import { dotRows, makeShard, type Shard } from './shard.js';
 import { ShardCache } from './shard-cache.js';

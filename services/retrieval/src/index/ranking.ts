@@ -1,4 +1,4 @@
-import type { QueryAnalysis } from './query-analysis.js';
+import type { QueryAnalysis } from '../query/query-analysis.js';
 
 /** What is known of a passage when it is ranked. All cosines -1 to 1. */
 export interface Candidate {
@@ -21,8 +21,8 @@ export interface RankedPassage {
   similarity: number | null;
 }
 
-/** What each further passage of a source must be better by, to come before another source's. */
-const repeatPenalty = 0.03;
+/** What each further passage of a source must be better by, to come before another source's: five passages are not five of one video. */
+const repeatPenalty = 0.08;
 
 /** Meaning at two widths, and the words. 0 to 1. */
 export function scoreOf(candidate: Candidate, analysis: QueryAnalysis): number {

@@ -1,8 +1,8 @@
 import { type Breaker, BreakerOpenError } from '@sidestage/runtime';
 import type { CreatorRef, PassageSet } from '@sidestage/store';
 import type { WeaviateClient, WhereFilter } from 'weaviate-ts-client';
+import { analyseQuery } from '../query/query-analysis.js';
 import type { IndexQuery, PassageIndex } from './passage-index.js';
-import { analyseQuery } from './query-analysis.js';
 import { type Candidate, rank } from './ranking.js';
 import { connectWeaviate, isNotThere, within } from './weaviate-connection.js';
 import { classNameOf, type FoundObject, foundObject, rowsOf } from './weaviate-schema.js';

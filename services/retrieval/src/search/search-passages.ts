@@ -9,7 +9,8 @@ import type { Logger, Metrics } from '@sidestage/runtime';
 import type { CreatorRef, PassageRepository, PassageRow } from '@sidestage/store';
 import type { z } from 'zod';
 import type { IndexAnswer, IndexHit, IndexQuery, PassageIndex } from '../index/passage-index.js';
-import { analyseQuery } from '../index/query-analysis.js';
+import { withoutChatSpeak } from '../query/chat-speak.js';
+import { analyseQuery } from '../query/query-analysis.js';
 import { makeQueryVectors } from './query-vectors.js';
 
 export interface SearchRequest extends CreatorRef {
@@ -63,20 +64,21 @@ export function makeSearch(
   }
 
   return async (request, requestId) => {
-    const asking = vectorOrNull(request.query, requestId);
-    const scope = await passages.scope(request, request.query);
+    const question = withoutChatSpeak(request.query);
+    const asking = vectorOrNull(question, requestId);
+    const scope = await passages.scope(request, question);
     if (!scope || scope.sources_ready === 0)
       return { passages: [], sources_searched: 0, complete: true, index: options.indexes[0]?.kind ?? 'embedded' };
     const { lexemes } = scope;
     const vector = await asking;
-    const { phrases } = analyseQuery(request.query, lexemes);
+    const { phrases } = analyseQuery(question, lexemes);
     const { hits, missing, kind } = await askIndexes(
       {
         tenant_id: request.tenant_id,
         creator_id: request.creator_id,
         knowledge_version: scope.knowledge_version,
         vector,
-        question: request.query,
+        question,
         lexemes,
         // More than is wanted: some may be gone from Postgres, or hold the words that were quoted.
         limit: Math.min(50, phrases.length > 0 ? 50 : request.limit + 5),

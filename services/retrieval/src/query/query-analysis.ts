@@ -7,10 +7,10 @@ export interface QueryAnalysis {
 }
 
 /**
- * A fan half remembers and paraphrases: words common to question and passage are a light hint (0.175, where `npm run bench -- retrieval`
+ * A fan half remembers and paraphrases: words common to question and passage are a light hint (0.2, where `npm run bench -- retrieval`
  * is best; from 0.3 on the first passage suffers). Someone who quotes, names or numbers means the very word.
  */
-const weights = { paraphrase: 0.175, named: 0.225, keywords: 0.3, quoted: 0.5 } as const;
+const weights = { paraphrase: 0.2, named: 0.225, keywords: 0.3, quoted: 0.5 } as const;
 const quotedPattern = /"([^"]{3,200})"|“([^”]{3,200})”|«([^»]{3,200})»|„([^“”]{3,200})[“”]/g;
 
 /** `lexemes`: the question's stems without stop words. */
