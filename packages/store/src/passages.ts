@@ -111,14 +111,16 @@ export function makePassageRepository(pool: PgPool) {
   return {
     /** What a search for `question` begins with. Null when the tenant has no such creator. */
     async scope({ tenant_id, creator_id }: CreatorRef, question: string): Promise<SearchScope | null> {
-      const { rows } = await pool.query<SearchScope>(
-        `SELECT c.knowledge_version, (SELECT count(*)::int FROM sources s
+      // Prepared once a connection: planning would take longer than running.
+      const { rows } = await pool.query<SearchScope>({
+        name: 'search-scope',
+        text: `SELECT c.knowledge_version, (SELECT count(*)::int FROM sources s
            WHERE s.tenant_id = c.tenant_id AND s.creator_id = c.id AND s.status = 'ready') AS sources_ready,
            tsvector_to_array(to_tsvector(
              coalesce($4::jsonb ->> split_part(lower(c.language), '-', 1), 'simple')::regconfig, $3)) AS lexemes
          FROM creators c WHERE c.tenant_id = $1 AND c.id = $2`,
-        [tenant_id, creator_id, question, JSON.stringify(textConfigurations)],
-      );
+        values: [tenant_id, creator_id, question, JSON.stringify(textConfigurations)],
+      });
       return rows[0] ?? null;
     },
 
@@ -153,13 +155,14 @@ export function makePassageRepository(pool: PgPool) {
 
     /** Passages by id, of this creator only, in no order. Those of deleted sources are not there. */
     async byIds({ tenant_id, creator_id }: CreatorRef, ids: string[]): Promise<PassageRow[]> {
-      const { rows } = await pool.query<PassageRow>(
-        `SELECT p.id, p.tenant_id, p.creator_id, p.source_id, p.ordinal, p.text, p.start_seconds, p.end_seconds, p.segments,
+      const { rows } = await pool.query<PassageRow>({
+        name: 'passages-by-id',
+        text: `SELECT p.id, p.tenant_id, p.creator_id, p.source_id, p.ordinal, p.text, p.start_seconds, p.end_seconds, p.segments,
                 s.title AS source_title, s.url AS source_url, s.kind AS source_kind
          FROM passages p JOIN sources s ON s.tenant_id = p.tenant_id AND s.id = p.source_id
          WHERE p.tenant_id = $1 AND p.creator_id = $2 AND p.id = ANY($3::uuid[])`,
-        [tenant_id, creator_id, ids],
-      );
+        values: [tenant_id, creator_id, ids],
+      });
       return rows;
     },
 

@@ -2,9 +2,10 @@ import { setImmediate as nextTick } from 'node:timers/promises';
 import type { CreatorRef, PassageRepository } from '@sidestage/store';
 import { analyseQuery, type QueryAnalysis } from '../query/query-analysis.js';
 import { contextScores } from './contexts.js';
+import { dotRows, type PackedQuery, packQuery } from './packed-vectors.js';
 import type { IndexQuery, PassageIndex } from './passage-index.js';
 import { type Candidate, rank, scoreOf } from './ranking.js';
-import { dotRows, makeShard, type Shard } from './shard.js';
+import { makeShard, type Shard } from './shard.js';
 import { ShardCache } from './shard-cache.js';
 import { textScores } from './text-scores.js';
 
@@ -19,7 +20,7 @@ export interface EmbeddedIndexOptions {
 }
 
 /** Rows of vectors looked at before other work gets its turn: some 4 ms. */
-const rowsInOneGo = 12_000;
+const rowsInOneGo = 30_000;
 /** Candidates that are ranked, for each passage wanted: room to prefer other sources. */
 const candidatesPerPassage = 8;
 
@@ -63,10 +64,11 @@ export function makeEmbeddedIndex(options: EmbeddedIndexOptions): EmbeddedIndex 
 
 async function collect(shards: readonly Shard[], query: IndexQuery, analysis: QueryAnalysis): Promise<Candidate[]> {
   const texts = textScores(shards, query.lexemes);
+  const vector = query.vector && packQuery(query.vector);
   const best = new BestCandidates(Math.max(40, query.limit * candidatesPerPassage), analysis);
   let rows = 0;
   for (const [at, shard] of shards.entries()) {
-    offerShard(shard, texts[at] ?? new Float32Array(), query.vector, best);
+    offerShard(shard, texts[at] ?? new Float32Array(), vector, best);
     rows += shard.smallOwner.length + shard.passageIds.length;
     if (rows > rowsInOneGo) {
       rows = 0;
@@ -76,8 +78,8 @@ async function collect(shards: readonly Shard[], query: IndexQuery, analysis: Qu
   return best.candidates;
 }
 
-function offerShard(shard: Shard, texts: Float32Array, vector: Float32Array | null, best: BestCandidates): void {
-  const usable = vector !== null && shard.whole.length === shard.passageIds.length * vector.length;
+function offerShard(shard: Shard, texts: Float32Array, vector: PackedQuery | null, best: BestCandidates): void {
+  const usable = vector !== null && shard.whole.count > 0 && shard.whole.dimensions === vector.dimensions;
   const whole = usable ? dotRows(shard.whole, vector) : null;
   const context = whole ? contextScores(whole) : null;
   const small = usable ? bestSmall(shard, dotRows(shard.small, vector)) : null;

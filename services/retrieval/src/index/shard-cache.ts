@@ -162,7 +162,7 @@ export class ShardCache {
     for (const each of wanted) {
       const had = known?.get(each.source_id);
       // A shard without vectors (they are of another model) is read again: they may have been made since.
-      if (had?.setId === each.set_id && had.shard.whole.length > 0) load.shards.set(each.source_id, had);
+      if (had?.setId === each.set_id && had.shard.whole.count > 0) load.shards.set(each.source_id, had);
       else missing.push(each);
     }
     load.wanted = wanted.length;
