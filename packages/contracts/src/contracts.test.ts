@@ -9,6 +9,7 @@ import {
   parseOrProblem,
   policyPatchSchema,
   sourceBody,
+  videoKey,
 } from './index.js';
 
 function problemOf(run: () => unknown): ProblemError {
@@ -52,6 +53,17 @@ describe('what comes in', () => {
     expect(pathOf({ ...named, url: undefined })).toBe('content');
     expect(parseOrProblem(sourceBody, { ...named, format: 'pdf', content: btoa('%PDF-1.7') }).format).toBe('pdf');
     expect(parseOrProblem(sourceBody, named).content).toBeUndefined();
+  });
+
+  it.each([
+    ['https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=42s', 'https://youtu.be/dQw4w9WgXcQ?si=x', true],
+    ['https://m.youtube.com/shorts/dQw4w9WgXcQ', 'https://www.youtube.com/embed/dQw4w9WgXcQ?start=3', true],
+    ['https://youtu.be/dQw4w9WgXcQ', 'https://youtu.be/aaaaaaaaaaa', false],
+    ['https://www.ada.example/talks/one/?utm_source=x#t=9', 'http://ada.example/talks/one', true],
+    ['https://ada.example/v?id=1', 'https://ada.example/v?id=2', false],
+    ['https://ada.example/one', 'https://ada.example:8443/one', false],
+  ])('knows whether %s and %s are one video', (a, b, same) => {
+    expect(videoKey(a) === videoKey(b)).toBe(same);
   });
 
   it('refuses slugs that would not survive in an address', () => {

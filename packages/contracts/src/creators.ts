@@ -183,6 +183,8 @@ export const retrievalSearchBody = z.object({
   creator_id: z.string(),
   query: text(1, 8000),
   limit: z.number().int().min(1).max(50),
+  /** What the fan is watching: its passages come first. */
+  video_url: webUrl.optional(),
 });
 export const retrievalSearchAnswer = z.object({
   passages: z.array(retrievedPassageSchema),
@@ -190,9 +192,30 @@ export const retrievalSearchAnswer = z.object({
   sources_searched: z.number().int(),
   /** False: the index is being brought up to date, and ready sources were left out. Not to be kept. */
   complete: z.boolean().default(true),
+  /** The source `video_url` is of; null where the creator has none of it. */
+  watching: z.object({ source_id: z.string(), title: z.string() }).nullable().default(null),
   /** Which index answered, and whether a part of it was missing. */
   index: z.enum(['embedded', 'weaviate', 'full_text']),
 });
+
+/**
+ * What two addresses of one video have in common: for YouTube the video's id, else the address without what only says where to begin or where
+ * the visitor came from.
+ */
+export function videoKey(address: string): string {
+  const url = new URL(address);
+  const youTube = youTubeHost.test(url.hostname) ? youTubeId(url) : null;
+  if (youTube !== null) return `youtube:${youTube}`;
+  for (const name of [...url.searchParams.keys()])
+    if (/^(?:utm_\w+|t|start|si|feature|fbclid|gclid)$/.test(name)) url.searchParams.delete(name);
+  url.searchParams.sort();
+  return `${url.hostname.replace(/^www\./, '')}${url.port && `:${url.port}`}${url.pathname.replace(/\/$/, '')}${url.search}`;
+}
+
+function youTubeId(url: URL): string | null {
+  if (url.hostname === 'youtu.be') return /^\/([\w-]{6,})/.exec(url.pathname)?.[1] ?? null;
+  return url.searchParams.get('v') ?? /^\/(?:embed|v|shorts|live)\/([\w-]{6,})/.exec(url.pathname)?.[1] ?? null;
+}
 
 const youTubeHost = /^(?:[a-z0-9-]+\.)*(?:youtube\.com|youtu\.be|youtube-nocookie\.com)$/;
 

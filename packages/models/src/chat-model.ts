@@ -25,8 +25,10 @@ export interface ModelRequest {
   creatorName: string;
   /** The creator's language as a BCP 47 tag. */
   language: string;
-  /** The video the fan is watching. */
-  videoUrl?: string;
+  /** Nothing is asked: the material was not looked at. */
+  smallTalk?: boolean;
+  /** The video the fan is watching; `title` where it is one of the creator's, `changed` where they were at another one before this message. */
+  video?: { url: string; title?: string; changed: boolean };
 }
 
 export type ModelFinishReason = 'stop' | 'length' | 'blocked';

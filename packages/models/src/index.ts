@@ -1,5 +1,6 @@
 export { makeBuiltinAnswerer } from './answerer/builtin-answerer.js';
 export { makeRetrievalQuery } from './answerer/follow-up.js';
+export { isSmallTalk } from './answerer/small-talk.js';
 export * from './chat-model.js';
 export type { ModelDeadlines } from './deadlines.js';
 export { defaultDeadlines } from './deadlines.js';

@@ -36,8 +36,21 @@ describe('the prompt', () => {
   });
 
   it('says so when nothing was found, and names the video being watched', () => {
-    const { turns } = buildPrompt(makeRequest({ passages: [], videoUrl: 'https://youtu.be/abc' }));
+    const video = { url: 'https://youtu.be/abc', changed: false };
+    const { turns } = buildPrompt(makeRequest({ passages: [], video }));
     expect(turns.at(-1)?.text).toContain('No passage');
-    expect(turns.at(-1)?.text).toContain('https://youtu.be/abc');
+    expect(turns.at(-1)?.text).toContain('The fan is watching https://youtu.be/abc.');
+  });
+
+  it('tells the model of a change of video, by its title where it is the creator’s', () => {
+    const video = { url: 'https://youtu.be/abc', title: 'On\nbread', changed: true };
+    const text = buildPrompt(makeRequest({ video })).turns.at(-1)?.text;
+    expect(text).toContain('has gone on to another video and now watches your "On bread" (https://youtu.be/abc)');
+  });
+
+  it('says of small talk that nothing was looked up', () => {
+    const text = buildPrompt(makeRequest({ passages: [], smallTalk: true })).turns.at(-1)?.text;
+    expect(text).toContain('Nothing was looked up');
+    expect(text).not.toContain('No passage');
   });
 });

@@ -43,11 +43,22 @@ function systemInstruction(request: ModelRequest): string {
 
 function lastTurn(request: ModelRequest): string {
   const material =
-    request.passages.length === 0
-      ? 'No passage of your material was found for this message.'
-      : request.passages.map(passageLines).join('\n\n');
-  const watching = request.videoUrl ? `\nThe fan is watching: ${oneLine(request.videoUrl)}\n` : '';
+    request.passages.length === 0 ? withoutPassages(request) : request.passages.map(passageLines).join('\n\n');
+  const watching = request.video ? `\n${watchingLine(request.video)}\n` : '';
   return `<material>\n${material}\n</material>\n${watching}\nThe fan's message:\n${clean(request.message)}`;
+}
+
+function withoutPassages({ smallTalk }: ModelRequest): string {
+  return smallTalk
+    ? 'Nothing was looked up: the message is small talk. Answer it in a sentence or two.'
+    : 'No passage of your material was found for this message.';
+}
+
+function watchingLine({ url, title, changed }: NonNullable<ModelRequest['video']>): string {
+  const video = title === undefined ? oneLine(url) : `your "${oneLine(title)}" (${oneLine(url)})`;
+  return changed
+    ? `The fan has gone on to another video and now watches ${video}. What "this", "here" or "he" means is in that one; what was said before was about another.`
+    : `The fan is watching ${video}. "This", "here" or "now" means that video.`;
 }
 
 function passageLines(passage: ModelPassage, index: number): string {

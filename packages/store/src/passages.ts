@@ -15,6 +15,13 @@ export interface ActiveCreator extends CreatorRef {
   active_at: Date;
 }
 
+/** A source a fan may be looking at. */
+export interface WatchableSource {
+  source_id: string;
+  title: string;
+  url: string | null;
+}
+
 /** The passages of a source as they are searched. */
 export interface PassageSet {
   source_id: string;
@@ -128,6 +135,16 @@ export function makePassageRepository(pool: PgPool) {
     async passageSets({ tenant_id, creator_id }: CreatorRef): Promise<PassageSet[]> {
       const { rows } = await pool.query<PassageSet>(
         `SELECT id AS source_id, passage_set AS set_id FROM sources
+         WHERE tenant_id = $1 AND creator_id = $2 AND passage_set IS NOT NULL`,
+        [tenant_id, creator_id],
+      );
+      return rows;
+    },
+
+    /** Sources that have an address or may be watched on our own page. */
+    async watchable({ tenant_id, creator_id }: CreatorRef): Promise<WatchableSource[]> {
+      const { rows } = await pool.query<WatchableSource>(
+        `SELECT id AS source_id, title, url FROM sources
          WHERE tenant_id = $1 AND creator_id = $2 AND passage_set IS NOT NULL`,
         [tenant_id, creator_id],
       );

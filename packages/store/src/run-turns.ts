@@ -18,6 +18,8 @@ export interface ClaimedTurn extends TurnRow {
 export interface PastExchange {
   message: string;
   reply_text: string;
+  /** What the fan was watching. */
+  video_url: string | null;
 }
 
 /** The worker's side of a turn's life. Every write names its epoch. */
@@ -79,7 +81,7 @@ export function makeTurnRunRepository(pool: PgPool) {
       limit: number,
     ): Promise<PastExchange[]> {
       const { rows } = await pool.query<PastExchange>(
-        `SELECT message, reply_text FROM turns
+        `SELECT message, reply_text, video_url FROM turns
          WHERE tenant_id = $1 AND conversation_id = $2 AND ordinal < $3 AND outcome = 'completed'
          ORDER BY ordinal DESC LIMIT $4`,
         [turn.tenant_id, turn.conversation_id, turn.ordinal, limit],

@@ -54,6 +54,37 @@ describe('the life of a turn', () => {
     }
   });
 
+  test('small talk is answered without a search', async () => {
+    const searches = world.retrieval.searches.length;
+    const events = await (await world.send('Thanks a lot!')).ended();
+    expect(events.at(-1)).toMatchObject({ type: 'completed', reply: { grounded: false, citations: [] } });
+    expect(world.retrieval.searches).toHaveLength(searches);
+    expect(JSON.stringify(gemini.requests.at(-1)?.body)).toContain('Nothing was looked up');
+  });
+
+  test('what the fan is watching goes into the search and to the model, and so does another video', async () => {
+    const [one, two] = ['https://youtu.be/aaaaaaaaaaa', 'https://youtu.be/bbbbbbbbbbb'];
+    world.retrieval.behave({ answer: { watching: { source_id: 'video-1', title: 'Sleep and memory' } } });
+    const first = await world.send('Why do naps help?', { videoUrl: one });
+    await first.ended();
+    expect(world.retrieval.searches.at(-1)?.body).toMatchObject({ query: 'Why do naps help?', video_url: one });
+    const watching = () => JSON.stringify(gemini.requests.at(-1)?.body);
+    expect(watching()).toContain('The fan is watching your');
+    const { conversationId } = first;
+    await (await world.send('What does she mean by that?', { conversationId, videoUrl: `${one}?t=9` })).ended();
+    expect(world.retrieval.searches.at(-1)?.body).toMatchObject({
+      query: expect.stringContaining('Why do naps help?'),
+    });
+    expect(watching()).not.toContain('gone on to another video');
+    await (await world.send('What does she mean by that?', { conversationId, videoUrl: two })).ended();
+    world.retrieval.behave({});
+    expect(watching()).toContain('has gone on to another video');
+    expect(world.retrieval.searches.at(-1)?.body).toMatchObject({
+      query: 'What does she mean by that?',
+      video_url: two,
+    });
+  });
+
   test('cancelling stops the call under way and spends no further one', async () => {
     gemini.behave({ reply, firstTokenMs: 20_000 });
     const turn = await world.send('Never mind');

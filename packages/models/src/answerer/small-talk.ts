@@ -36,6 +36,11 @@ export function smallTalkOf(message: string, creatorName: string): SmallTalk | n
   return only(praise) ? 'thanks' : null;
 }
 
+/** Whether nothing is asked, so that nothing need be searched for. */
+export function isSmallTalk(message: string, creatorName: string): boolean {
+  return smallTalkOf(message, creatorName) !== null;
+}
+
 function words(list: string): ReadonlySet<string> {
   return new Set(list.split(/\s+/));
 }

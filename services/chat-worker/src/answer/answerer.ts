@@ -1,4 +1,11 @@
-import { type HistoryLine, type ModelUsage, makeRetrievalQuery } from '@sidestage/models';
+import { videoKey } from '@sidestage/contracts';
+import {
+  type HistoryLine,
+  isSmallTalk,
+  type ModelRequest,
+  type ModelUsage,
+  makeRetrievalQuery,
+} from '@sidestage/models';
 import { type Metrics, withRetry } from '@sidestage/runtime';
 import type { ClaimedTurn, TurnRunRepository } from '@sidestage/store';
 import type { ReplyLadder } from '../model/reply-ladder.js';
@@ -45,17 +52,24 @@ export function makeAnswerer({ repository, findContext, ladder, publicWebUrl, me
     const exchanges =
       turn.ordinal === 1 ? [] : await withRetry(() => repository.history(turn, historyExchanges), { signal });
     const history = historyLines(exchanges);
-    const found = await findContext(
-      {
-        tenant_id: turn.tenant_id,
-        creator_id: turn.creator_id,
-        knowledge_version: turn.knowledge_version,
-        query: makeRetrievalQuery(history, turn.message).slice(0, queryCharacters).toWellFormed(),
-        limit: passagesAsked,
-      },
-      { requestId: turn.request_id, traceparent: turn.traceparent },
-      signal,
-    );
+    const watched = watchedBefore(exchanges, turn.video_url);
+    const smallTalk = isSmallTalk(turn.message, turn.creator_name);
+    // What a follow-up is about was said since the fan is at this video.
+    const subject = historyLines(exchanges.slice(watched.since));
+    const found = smallTalk
+      ? null
+      : await findContext(
+          {
+            tenant_id: turn.tenant_id,
+            creator_id: turn.creator_id,
+            knowledge_version: turn.knowledge_version,
+            query: makeRetrievalQuery(subject, turn.message).slice(0, queryCharacters).toWellFormed(),
+            limit: passagesAsked,
+            ...(turn.video_url !== null && { video_url: turn.video_url }),
+          },
+          { requestId: turn.request_id, traceparent: turn.traceparent },
+          signal,
+        );
     signal.throwIfAborted();
     const passages = found?.passages ?? [];
     const sources = found?.sources ?? null;
@@ -74,10 +88,10 @@ export function makeAnswerer({ repository, findContext, ladder, publicWebUrl, me
         history,
         message: turn.message,
         passages,
-        ...(!found && { materialUnavailable: true }),
+        ...(smallTalk ? { smallTalk } : !found && { materialUnavailable: true }),
         creatorName: turn.creator_name,
         language: turn.creator_language,
-        ...(turn.video_url !== null && { videoUrl: turn.video_url }),
+        ...(turn.video_url !== null && { video: videoOf(turn.video_url, found?.watching ?? null, watched.changed) }),
       },
       composer,
       signal,
@@ -97,6 +111,22 @@ export function makeAnswerer({ repository, findContext, ladder, publicWebUrl, me
   };
 }
 export type Answerer = ReturnType<typeof makeAnswerer>;
+
+/** Whether the fan was at another video before, and from which exchange on they are at this one. */
+function watchedBefore(
+  exchanges: readonly { video_url: string | null }[],
+  now: string | null,
+): { changed: boolean; since: number } {
+  if (now === null) return { changed: false, since: 0 };
+  const key = videoKey(now);
+  const last = exchanges.findLastIndex(({ video_url }) => video_url !== null && videoKey(video_url) !== key);
+  const changed = last >= 0 && exchanges.slice(last + 1).every(({ video_url }) => video_url === null);
+  return { changed, since: last + 1 };
+}
+
+function videoOf(url: string, title: string | null, changed: boolean): NonNullable<ModelRequest['video']> {
+  return { url, ...(title !== null && { title }), changed };
+}
 
 /** Oldest first; the oldest exchanges are left out where all of them would be too long. */
 function historyLines(exchanges: { message: string; reply_text: string }[]): HistoryLine[] {

@@ -8,6 +8,7 @@ import type { Found } from './retrieval-client.js';
 const storedContext = z.object({
   passages: retrievalSearchAnswer.shape.passages,
   sources: z.number().int(),
+  watching: z.string().nullable().default(null),
 }) satisfies z.ZodType<Found>;
 
 /** What a context may weigh, and how many are kept in all: Redis evicts nothing, so the cache must never be what fills it. */
@@ -44,7 +45,7 @@ export function makeContextCache({ redis, ttlMs, most = defaultMost, logger }: C
       }
     },
     async put(key: string, found: Found): Promise<void> {
-      const stored = JSON.stringify({ passages: found.passages, sources: found.sources });
+      const stored = JSON.stringify({ passages: found.passages, sources: found.sources, watching: found.watching });
       if (Buffer.byteLength(stored) > mostBytes) return;
       const now = Date.now();
       try {

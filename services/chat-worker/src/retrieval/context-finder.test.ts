@@ -11,7 +11,7 @@ import type { Found, RetrievalClient, RetrievalQuery } from './retrieval-client.
 const logger = makeLogger({ service: 'test', level: 'CRITICAL' });
 const trace = { requestId: null, traceparent: null };
 const never = () => new AbortController().signal;
-const whole: Found = { passages, sources: 48, partial: false };
+const whole: Found = { passages, sources: 48, watching: null, partial: false };
 
 function deferred<T>() {
   let resolve: (value: T) => void = () => {};
@@ -94,6 +94,7 @@ describe('the passages for a question', () => {
     ['a later state of knowledge', { knowledge_version: 2 }],
     ['another question', { query: 'How do naps help?' }],
     ['another number of passages', { limit: 3 }],
+    ['another video', { video_url: 'https://youtu.be/abcdefg' }],
   ])('are never those of %s', async (_, fields) => {
     const { find, asked } = make();
     await find(question(), trace, never());
@@ -118,7 +119,11 @@ describe('the passages for a question', () => {
   });
 
   test('that are too large, searched by words only or not to be had are not kept', async () => {
-    const large = { passages: passages.map((each) => ({ ...each, text: 'x'.repeat(70_000) })), sources: 1 };
+    const large = {
+      passages: passages.map((each) => ({ ...each, text: 'x'.repeat(70_000) })),
+      sources: 1,
+      watching: null,
+    };
     for (const answer of [large, { ...whole, partial: true }, null]) {
       const { find, asked } = make({ answer: async () => answer });
       await find(question(), trace, never());

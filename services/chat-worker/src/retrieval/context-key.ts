@@ -12,9 +12,16 @@ export interface ContextQuestion extends RetrievalQuery {
  * Where the passages for a question are kept. Questions that differ in capitals, blanks or closing punctuation share them. The words themselves
  * are not in the key: a follow-up's query carries what the fan said before.
  */
-export function contextKey({ tenant_id, creator_id, knowledge_version, query, limit }: ContextQuestion): string {
+export function contextKey({
+  tenant_id,
+  creator_id,
+  knowledge_version,
+  query,
+  limit,
+  video_url = '',
+}: ContextQuestion): string {
   const hash = createHash('sha256')
-    .update(`${limit}\n${normalised(query)}`)
+    .update(`${limit}\n${video_url}\n${normalised(query)}`)
     .digest('base64url');
   return keys.context(tenant_id, creator_id, knowledge_version, hash);
 }

@@ -6,6 +6,8 @@ export interface Found {
   passages: RetrievedPassage[];
   /** Ready sources that were looked through. */
   sources: number;
+  /** Title of the source the fan is watching; null where it is none of the creator's. */
+  watching: string | null;
   /** Only words were searched: the question could not be embedded. */
   partial?: boolean;
 }
@@ -15,6 +17,8 @@ export interface RetrievalQuery {
   creator_id: string;
   query: string;
   limit: number;
+  /** What the fan is watching. */
+  video_url?: string;
 }
 
 export interface SearchTrace {
@@ -65,8 +69,15 @@ export function makeRetrievalClient(options: RetrievalClientOptions) {
       await response.body?.cancel();
       throw new Error(`retrieval answered ${response.status}`);
     }
-    const { passages, sources_searched, index, complete } = retrievalSearchAnswer.parse(await response.json());
-    return { passages, sources: sources_searched, partial: index === 'full_text' || !complete };
+    const { passages, sources_searched, watching, index, complete } = retrievalSearchAnswer.parse(
+      await response.json(),
+    );
+    return {
+      passages,
+      sources: sources_searched,
+      watching: watching?.title ?? null,
+      partial: index === 'full_text' || !complete,
+    };
   }
 
   /** A refused connection is a service that restarts, most of the time: it is asked again while there is time. */

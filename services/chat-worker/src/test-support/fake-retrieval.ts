@@ -6,7 +6,7 @@ import type { RetrievedPassage } from '@sidestage/contracts';
 export interface RetrievalBehaviour {
   status?: number;
   hang?: boolean;
-  answer?: { index?: 'full_text'; complete?: false };
+  answer?: { index?: 'full_text'; complete?: false; watching?: { source_id: string; title: string } };
 }
 
 export interface FakeRetrieval {

@@ -77,7 +77,7 @@ export async function makeWorkerWorld(options: { appendonly?: boolean } = {}) {
 
   async function send(
     message: string,
-    how: { conversationId?: string; deadlineMs?: number; offer?: boolean; follow?: boolean } = {},
+    how: { conversationId?: string; deadlineMs?: number; offer?: boolean; follow?: boolean; videoUrl?: string } = {},
   ): Promise<SentTurn> {
     const turnId = makeId();
     const generationId = makeId();
@@ -94,7 +94,7 @@ export async function makeWorkerWorld(options: { appendonly?: boolean } = {}) {
       end_user_id: '',
       tier: 'free',
       message,
-      video_url: null,
+      video_url: how.videoUrl ?? null,
       idempotency_key: null,
       request_hash: null,
       request_id: `request-${turnId}`,

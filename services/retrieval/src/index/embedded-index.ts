@@ -47,7 +47,7 @@ export function makeEmbeddedIndex(options: EmbeddedIndexOptions): EmbeddedIndex 
     kind: 'embedded',
     async search(query) {
       const { shards, missing } = await cache.shards(query, query.knowledge_version);
-      const analysis = analyseQuery(query.question, query.lexemes);
+      const analysis = analyseQuery(query.question, query.lexemes, query.watching);
       const candidates = await collect(shards, query, analysis);
       return { hits: rank(candidates, analysis, query.limit), missing };
     },

@@ -126,9 +126,44 @@ describe.each(kinds)('the %s index', (kind, run) => {
 
   run('does not fill the first places from one source when another is as near', async () => {
     await addReady(about('sourdough bread', 80));
-    const second = await addReady(about('sourdough bread', 10));
+    const second = await addReady(about('sourdough bread', 10).replaceAll('Remark', 'A later word'));
     const { passages } = await ask('sourdough bread', 3);
     expect(passages.map(({ source_id }) => source_id)).toContain(second.source_id);
+  });
+
+  run('gives what several sources say in the same words once', async () => {
+    const words = about('sourdough bread', 9);
+    await addReady(words);
+    await addReady(`${words} Thanks.`);
+    await addReady(about('electric guitars'));
+    const { passages } = await ask('sourdough bread', 5);
+    expect(passages.filter(({ text }) => text.includes('Remark 3 concerns sourdough'))).toHaveLength(1);
+    expect(passages.some(({ text }) => text.includes('guitars'))).toBe(true);
+  });
+
+  run('puts what the fan is watching first, where it is one of the creator’s', async () => {
+    await addReady(about('sourdough bread', 40));
+    const words = `${about('sourdough bread', 9)} ${about('electric guitars', 40)}`;
+    const watched = await addReady(words.replaceAll('Remark', 'So'));
+    await database.query('UPDATE sources SET url = $2, title = $3 WHERE id = $1', [
+      watched.source_id,
+      'https://www.youtube.com/watch?v=dQw4w9WgXcQ',
+      'Loud and soft',
+    ]);
+    await database.query('UPDATE creators SET knowledge_version = knowledge_version + 1 WHERE id = $1', [
+      creator.creator_id,
+    ]);
+    const at = (video_url: string, query = 'sourdough bread') =>
+      road.search({ ...creator, query, limit: 5, video_url });
+    const found = await at('https://youtu.be/dQw4w9WgXcQ?t=12');
+    expect(found.watching).toEqual({ source_id: watched.source_id, title: 'Loud and soft' });
+    expect(found.passages[0]?.source_id).toBe(watched.source_id);
+    expect(found.passages[0]?.text).toContain('sourdough');
+    const pointing = await at(`http://localhost:3000/watch/${watched.source_id}?t=3`, 'what does this mean?');
+    expect(pointing.passages.map(({ source_id }) => source_id)).toEqual(pointing.passages.map(() => watched.source_id));
+    const elsewhere = await at('https://youtu.be/aaaaaaaaaaa');
+    expect(elsewhere.watching).toBeNull();
+    expect(elsewhere.passages[0]?.source_id).not.toBe(watched.source_id);
   });
 
   run('puts the passage that holds the quoted words first', async () => {

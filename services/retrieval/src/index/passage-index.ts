@@ -11,6 +11,8 @@ export interface IndexQuery extends CreatorRef {
   lexemes: readonly string[];
   /** 1 to 50 */
   limit: number;
+  /** The source the fan is watching. */
+  watching?: string | undefined;
 }
 
 export interface IndexHit {

@@ -24,11 +24,12 @@ export interface RankedPassage {
 /** What each further passage of a source must be better by, to come before another source's: five passages are not five of one video. */
 const repeatPenalty = 0.08;
 
-/** Meaning at two widths, and the words. 0 to 1. */
+/** Meaning at two widths, the words, and what is watched. Mostly 0 to 1. */
 export function scoreOf(candidate: Candidate, analysis: QueryAnalysis): number {
-  const { context, small, text } = candidate;
-  if (context === null || small === null) return clamp(text);
-  return clamp((context + small) / 2 + analysis.textWeight * text);
+  const { context, small, text, source_id } = candidate;
+  const bonus = analysis.watched?.source_id === source_id ? analysis.watched.bonus : 0;
+  if (context === null || small === null) return text + bonus;
+  return (context + small) / 2 + analysis.textWeight * text + bonus;
 }
 
 /** The best `limit` candidates; of near equals those of other sources first. Scores fall from first to last. */
@@ -39,7 +40,7 @@ export function rank(candidates: readonly Candidate[], analysis: QueryAnalysis, 
   const taken = new Map<string, number>();
   const ranked: RankedPassage[] = [];
   while (ranked.length < limit && waiting.length > 0) {
-    const best = takeBest(waiting, taken);
+    const best = takeBest(waiting, taken, analysis);
     const { passage_id, source_id, similarity } = best.candidate;
     taken.set(source_id, (taken.get(source_id) ?? 0) + 1);
     const score = Math.min(best.adjusted, ranked.at(-1)?.score ?? 1);
@@ -53,13 +54,19 @@ interface Waiting {
   score: number;
 }
 
-function takeBest(waiting: Waiting[], taken: ReadonlyMap<string, number>): Waiting & { adjusted: number } {
+function takeBest(
+  waiting: Waiting[],
+  taken: ReadonlyMap<string, number>,
+  { watched }: QueryAnalysis,
+): Waiting & { adjusted: number } {
   let bestAt = 0;
   let bestScore = Number.NEGATIVE_INFINITY;
   for (const [at, { candidate, score }] of waiting.entries()) {
     // Sorted by score: what follows cannot win even without a penalty.
     if (score <= bestScore) break;
-    const adjusted = score - repeatPenalty * (taken.get(candidate.source_id) ?? 0);
+    // Of what is watched the fan wants more than one.
+    const repeats = candidate.source_id === watched?.source_id ? 0 : (taken.get(candidate.source_id) ?? 0);
+    const adjusted = score - repeatPenalty * repeats;
     if (adjusted > bestScore) {
       bestScore = adjusted;
       bestAt = at;

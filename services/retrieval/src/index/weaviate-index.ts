@@ -94,7 +94,7 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
     kind: 'weaviate',
     store,
     async search(query) {
-      const analysis = analyseQuery(query.question, query.lexemes);
+      const analysis = analyseQuery(query.question, query.lexemes, query.watching);
       const ranked = rank(await candidatesOf(query), analysis, query.limit);
       const { vector } = query;
       if (vector === null) return { hits: ranked, missing: 0 };
@@ -127,16 +127,20 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
 }
 
 async function collect(client: WeaviateClient, className: string, query: IndexQuery): Promise<Candidate[]> {
-  const ask = (kind: 'context' | 'small', limit: number) => {
+  const ask = (kind: 'context' | 'small', limit: number, sourceId?: string) => {
     const where: WhereFilter = {
       operator: 'And',
-      operands: [equal('creator_id', query.creator_id), equal('kind', kind)],
+      operands: [
+        equal('creator_id', query.creator_id),
+        equal('kind', kind),
+        ...(sourceId === undefined ? [] : [equal('source_id', sourceId)]),
+      ],
     };
     return client.graphql.get().withClassName(className).withTenant(query.tenant_id).withWhere(where).withLimit(limit);
   };
-  const near = async (kind: 'context' | 'small', limit: number): Promise<FoundObject[]> => {
+  const near = async (kind: 'context' | 'small', limit: number, sourceId?: string): Promise<FoundObject[]> => {
     if (query.vector === null) return [];
-    const request = ask(kind, limit).withNearVector({ vector: [...query.vector] });
+    const request = ask(kind, limit, sourceId).withNearVector({ vector: [...query.vector] });
     return rowsOf(
       await request.withFields('passage_id source_id _additional { distance }').do(),
       className,
@@ -151,16 +155,28 @@ async function collect(client: WeaviateClient, className: string, query: IndexQu
     });
     return rowsOf(await request.withFields('passage_id source_id _additional { score }').do(), className, foundObject);
   };
-  const [contexts, smalls, texts] = await Promise.all([
+  const watched = async (kind: 'context' | 'small') =>
+    query.watching === undefined ? [] : near(kind, least[kind], query.watching);
+  const [contexts, smalls, texts, watchedContexts, watchedSmalls] = await Promise.all([
     near('context', Math.max(least.context, query.limit * 4)),
     near('small', Math.max(least.small, query.limit * 10)),
     text(),
+    watched('context'),
+    watched('small'),
   ]);
-  return join(contexts, smalls, texts, query);
+  return join({ contexts, smalls, texts, watched: { contexts: watchedContexts, smalls: watchedSmalls } }, query);
+}
+
+interface FoundLists {
+  contexts: FoundObject[];
+  smalls: FoundObject[];
+  texts: FoundObject[];
+  /** Of the source the fan is watching, however far from the best. */
+  watched: { contexts: FoundObject[]; smalls: FoundObject[] };
 }
 
 /** A passage that one list does not hold is at most as near as that list's last. */
-function join(contexts: FoundObject[], smalls: FoundObject[], texts: FoundObject[], query: IndexQuery): Candidate[] {
+function join({ contexts, smalls, texts, watched }: FoundLists, query: IndexQuery): Candidate[] {
   const hasVectors = query.vector !== null;
   const nearness = ({ _additional }: FoundObject) => -(_additional.distance ?? 0);
   const floor = (list: FoundObject[]) => {
@@ -176,8 +192,8 @@ function join(contexts: FoundObject[], smalls: FoundObject[], texts: FoundObject
     candidates.set(passage_id, made);
     return made;
   };
-  for (const object of contexts) candidateOf(object).context = nearness(object);
-  for (const object of smalls) {
+  for (const object of [...contexts, ...watched.contexts]) candidateOf(object).context = nearness(object);
+  for (const object of [...smalls, ...watched.smalls]) {
     const candidate = candidateOf(object);
     candidate.small = Math.max(candidate.small ?? -1, nearness(object));
   }

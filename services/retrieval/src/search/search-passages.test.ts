@@ -26,6 +26,7 @@ const searchOver = (...indexes: PassageIndex[]) =>
     passages: {
       scope: async () => ({ knowledge_version: 4, sources_ready: 3, lexemes: ['water'] }),
       byIds: async () => [],
+      watchable: async () => [],
     },
     embeddings: makeToyEmbeddings(),
     indexes,

@@ -8,21 +8,25 @@ import type { EmbeddingModel } from '@sidestage/models';
 import type { Logger, Metrics } from '@sidestage/runtime';
 import type { CreatorRef, PassageRepository, PassageRow } from '@sidestage/store';
 import type { z } from 'zod';
+import { withoutNearDuplicates } from '../chunk/near-duplicates.js';
 import type { IndexAnswer, IndexHit, IndexQuery, PassageIndex } from '../index/passage-index.js';
 import { withoutChatSpeak } from '../query/chat-speak.js';
 import { analyseQuery } from '../query/query-analysis.js';
 import { makeQueryVectors } from './query-vectors.js';
+import { makeWatchedSources } from './watched-source.js';
 
 export interface SearchRequest extends CreatorRef {
   query: string;
   /** 1 to 50 */
   limit: number;
+  /** What the fan is watching. */
+  video_url?: string | undefined;
 }
 export type SearchAnswer = z.infer<typeof retrievalSearchAnswer>;
 const segmentsSchema = retrievedPassageSchema.shape.segments;
 
 export interface SearchOptions {
-  passages: Pick<PassageRepository, 'scope' | 'byIds'>;
+  passages: Pick<PassageRepository, 'scope' | 'byIds' | 'watchable'>;
   embeddings: EmbeddingModel;
   /** Asked in this order: the next answers when one cannot. */
   indexes: readonly PassageIndex[];
@@ -37,6 +41,7 @@ export function makeSearch(
 ): (request: SearchRequest, requestId?: string) => Promise<SearchAnswer> {
   const { passages, logger } = options;
   const vectorOf = makeQueryVectors(options.embeddings, options.metrics);
+  const findWatched = makeWatchedSources(passages);
 
   async function vectorOrNull(question: string, requestId: string | undefined): Promise<Float32Array | null> {
     try {
@@ -68,8 +73,15 @@ export function makeSearch(
     const asking = vectorOrNull(question, requestId);
     const scope = await passages.scope(request, question);
     if (!scope || scope.sources_ready === 0)
-      return { passages: [], sources_searched: 0, complete: true, index: options.indexes[0]?.kind ?? 'embedded' };
+      return {
+        passages: [],
+        sources_searched: 0,
+        complete: true,
+        watching: null,
+        index: options.indexes[0]?.kind ?? 'embedded',
+      };
     const { lexemes } = scope;
+    const watching = await findWatched(request, scope.knowledge_version, request.video_url);
     const vector = await asking;
     const { phrases } = analyseQuery(question, lexemes);
     const { hits, missing, kind } = await askIndexes(
@@ -80,6 +92,7 @@ export function makeSearch(
         vector,
         question,
         lexemes,
+        watching: watching?.source_id,
         // More than is wanted: some may be gone from Postgres, or hold the words that were quoted.
         limit: Math.min(50, phrases.length > 0 ? 50 : request.limit + 5),
       },
@@ -89,11 +102,14 @@ export function makeSearch(
       request,
       hits.map((hit) => hit.passage_id),
     );
-    const found = liftPhrases(joinHits(hits, rows, options.publicWebUrl), phrases).slice(0, request.limit);
+    const lifted = liftPhrases(joinHits(hits, rows, options.publicWebUrl), phrases);
+    // What a creator says in every episode is one finding.
+    const found = withoutNearDuplicates(lifted).slice(0, request.limit);
     return {
       passages: found,
       sources_searched: Math.max(0, scope.sources_ready - missing),
       complete: missing === 0,
+      watching: watching && { source_id: watching.source_id, title: watching.title },
       index: vector === null ? 'full_text' : kind,
     };
   };
