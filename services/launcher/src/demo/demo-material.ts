@@ -1,15 +1,17 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { creatorBody, sourceBody } from '@sidestage/contracts';
+import { creatorBody, type SourceBody, sourceUploadFields } from '@sidestage/contracts';
 import { z } from 'zod';
 import { LaunchError } from '../launch-error.js';
 
-const sourceEntry = sourceBody.omit({ content: true }).extend({ file: z.string().min(1) });
+const sourceEntry = sourceUploadFields
+  .required({ title: true, kind: true, format: true })
+  .extend({ file: z.string().min(1) });
 
 /** A demo creator as the API takes it, and its sources with the files their content is in. */
 export interface DemoCreator {
   body: z.input<typeof creatorBody> & { slug: string };
-  sources: z.input<typeof sourceBody>[];
+  sources: SourceBody[];
 }
 
 function readJson<T>(file: string, schema: z.ZodType<T>): T {
