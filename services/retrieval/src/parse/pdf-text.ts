@@ -15,6 +15,8 @@ const runningShare = 0.4;
 const fewestPages = 4;
 /** Lines at the head and at the foot of a page that may be running titles. */
 const edgeLines = 2;
+/** `3`, `Page 3`, `3/12`, `3 of 12`, `- 3 -` */
+const pageNumber = /^(?:page\s+)?[-–—\s]*\d{1,4}(?:\s*(?:\/|of)\s*\d{1,4})?[-–—\s]*$/i;
 /** A gap wider than this many lines begins a paragraph. */
 const paragraphGap = 1.65;
 
@@ -23,7 +25,8 @@ export function segmentsOfPages(pages: readonly (readonly PdfLine[])[]): ParsedS
   const running = runningTitles(pages);
   const paragraphs: string[] = [];
   for (const page of pages) {
-    const lines = page.filter((line, at) => !(isEdge(page, at) && running.has(shape(line.text))));
+    const isRunning = ({ text }: PdfLine) => pageNumber.test(text) || running.has(shape(text));
+    const lines = page.filter((line, at) => !(isEdge(page, at) && isRunning(line)));
     for (const [at, line] of lines.entries()) {
       const before = lines[at - 1];
       const open = paragraphs.at(-1);

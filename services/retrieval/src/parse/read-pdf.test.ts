@@ -35,6 +35,17 @@ describe('a PDF', () => {
     );
   });
 
+  test('loses its page numbers, however few the pages', async () => {
+    expect(
+      await textsOf(
+        makePdf([
+          ['Bread needs time.', '', '1/2'],
+          ['Page 2', '', 'It needs 2 loaves.'],
+        ]),
+      ),
+    ).toEqual(['Bread needs time.', 'It needs 2 loaves.']);
+  });
+
   test.each<[string, Buffer, Partial<PdfLimits>, RegExp]>([
     ['damaged', Buffer.from('%PDF-1.7 and then nothing of the kind'), {}, /no PDF that can be read|cannot be read/],
     ['without text', makePdf([[]]), {}, /a scan holds pictures/],
