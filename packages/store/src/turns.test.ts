@@ -228,8 +228,8 @@ describe('running', () => {
       2,
     );
     expect(history).toEqual([
-      { message: 'one', reply_text: 're one' },
-      { message: 'three', reply_text: 're three' },
+      { message: 'one', reply_text: 're one', video_url: null },
+      { message: 'three', reply_text: 're three', video_url: null },
     ]);
   });
 });

@@ -76,7 +76,13 @@ describe('internal routes', () => {
 
   test('answer an unknown creator with nothing', async () => {
     const response = await searchFor({ tenant_id: makeId(), creator_id: makeId(), query: 'bread', limit: 3 });
-    expect(await response.json()).toEqual({ passages: [], sources_searched: 0, complete: true, index: 'embedded' });
+    expect(await response.json()).toEqual({
+      passages: [],
+      sources_searched: 0,
+      complete: true,
+      watching: null,
+      index: 'embedded',
+    });
   });
 
   test.each([
