@@ -6,8 +6,10 @@ import { readSource } from './read-source.js';
 const threadFile = new URL('../../dist/parse/read-thread.js', import.meta.url);
 
 test('a small source is read where it is, a big one in a thread, to the same end', async () => {
-  const small = 'Bread needs time. '.repeat(100);
-  const big = 'Bread needs time. '.repeat(10_000);
+  const sentences = (count: number) =>
+    Array.from({ length: count }, (_, at) => `Loaf ${at} of day ${at % 97} needs ${at % 31} hours of time. `).join('');
+  const small = sentences(100);
+  const big = sentences(5_000);
   const first = await readSource({ format: 'text', content: small }, threadFile);
   const second = await readSource({ format: 'text', content: big }, threadFile);
   expect(second.passages[0]).toEqual(first.passages[0]);
