@@ -15,6 +15,15 @@ export interface ActiveCreator extends CreatorRef {
   active_at: Date;
 }
 
+/** In how many passages of a creator each word stands. */
+export interface WordStats {
+  passages: number;
+  /** Of all passages, repeats counted. */
+  words: number;
+  /** Passages by lexeme. */
+  holders: ReadonlyMap<string, number>;
+}
+
 /** A source a fan may be looking at. */
 export interface WatchableSource {
   source_id: string;
@@ -141,6 +150,24 @@ export function makePassageRepository(pool: PgPool) {
       return rows;
     },
 
+    async wordStats({ tenant_id, creator_id }: CreatorRef): Promise<WordStats> {
+      const values = [tenant_id, creator_id];
+      const { rows } = await pool.query<{ lexeme: string; holders: number; times: number }>(
+        `SELECT lexeme, count(*)::int AS holders, sum(cardinality(positions))::int AS times
+         FROM passages p, unnest(p.search) WHERE p.tenant_id = $1 AND p.creator_id = $2 GROUP BY lexeme`,
+        values,
+      );
+      const counted = await pool.query<{ passages: number }>(
+        'SELECT count(*)::int AS passages FROM passages WHERE tenant_id = $1 AND creator_id = $2',
+        values,
+      );
+      return {
+        passages: counted.rows[0]?.passages ?? 0,
+        words: rows.reduce((sum, { times }) => sum + times, 0),
+        holders: new Map(rows.map(({ lexeme, holders }) => [lexeme, holders])),
+      };
+    },
+
     /** Sources that have an address or may be watched on our own page. */
     async watchable({ tenant_id, creator_id }: CreatorRef): Promise<WatchableSource[]> {
       const { rows } = await pool.query<WatchableSource>(
@@ -190,20 +217,6 @@ export function makePassageRepository(pool: PgPool) {
         [source.tenant_id, source.source_id],
       );
       return rows;
-    },
-
-    /** The vectors of passages themselves (part 0) of one model, by passage. */
-    async wholeVectors(
-      { tenant_id, creator_id }: CreatorRef,
-      ids: string[],
-      model: string,
-    ): Promise<Map<string, Float32Array>> {
-      const { rows } = await pool.query<{ passage_id: string; vector: Buffer }>(
-        `SELECT passage_id, vector FROM passage_vectors
-         WHERE tenant_id = $1 AND creator_id = $2 AND passage_id = ANY($3::uuid[]) AND model = $4 AND part = 0`,
-        [tenant_id, creator_id, ids, model],
-      );
-      return new Map(rows.map((row) => [row.passage_id, unpackVector(row.vector)]));
     },
 
     /** Creators with searchable sources: those fans spoke to last first, then those with the newest sources. */

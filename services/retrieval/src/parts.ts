@@ -43,7 +43,8 @@ export function makeParts(
   lifecycle.onClose('embeddings', () => embeddings.close());
   const model = modelId(embeddings);
   const passages = makePassageRepository(pools.search);
-  const weaviate = makeWeaviate(config, passages, model, logger, metrics);
+  const bulkPassages = makePassageRepository(pools.bulk);
+  const weaviate = makeWeaviate(config, { passages, bulkPassages }, model, logger, metrics);
   const embedded = makeEmbeddedIndex({
     passages,
     model,
@@ -53,7 +54,6 @@ export function makeParts(
   const indexes: PassageIndex[] = [...(weaviate ? [weaviate] : []), embedded];
   for (const index of indexes) lifecycle.onClose(`${index.kind} index`, () => index.close());
   const ingestion = makeIngestionRepository(pools.bulk);
-  const bulkPassages = makePassageRepository(pools.bulk);
   return { pools, ingestion, passages, bulkPassages, embeddings, model, weaviate, embedded, indexes, logger };
 }
 
@@ -98,7 +98,7 @@ function makeConfiguredEmbeddings(config: RetrievalConfig): EmbeddingModel {
 /** The index in Weaviate, when its address is set. The embedded index answers while it cannot. */
 function makeWeaviate(
   config: RetrievalConfig,
-  passages: PassageRepository,
+  { passages, bulkPassages }: Pick<Parts, 'passages' | 'bulkPassages'>,
   model: string,
   logger: Logger,
   metrics: Metrics,
@@ -115,7 +115,7 @@ function makeWeaviate(
     url: config.WEAVIATE_URL,
     model,
     breaker,
-    wholeVectors: (creator, ids) => passages.wholeVectors(creator, ids, model),
+    wordStats: bulkPassages.wordStats,
     passageSets: passages.passageSets,
   });
 }

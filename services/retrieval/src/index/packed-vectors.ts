@@ -84,7 +84,8 @@ export function dotRows(packed: PackedVectors, query: PackedQuery): Float32Array
   return products;
 }
 
-function columnsOf(dimensions: number): number {
+/** Numbers of a row: as many as dimensions, rounded up to what the kernel takes at a time. */
+export function columnsOf(dimensions: number): number {
   return Math.ceil(dimensions / step) * step;
 }
 

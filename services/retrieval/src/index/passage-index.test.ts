@@ -49,7 +49,7 @@ function openWeaviate(deadlineMs = 5_000): WeaviateIndex {
     url: weaviateServer?.url ?? '',
     model,
     breaker: makeBreaker({ name: 'weaviate', errorPercent: 50, resetMs: 60_000, volumeThreshold: 1, logger, metrics }),
-    wholeVectors: (creator, ids) => passages.wholeVectors(creator, ids, model),
+    wordStats: passages.wordStats,
     passageSets: passages.passageSets,
     deadlineMs,
   });

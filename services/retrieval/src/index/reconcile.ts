@@ -3,7 +3,7 @@ import type { CreatorRef, PassageRepository } from '@sidestage/store';
 import type { WeaviateStore } from './weaviate-store.js';
 
 export interface ReconcileOptions {
-  store: Pick<WeaviateStore, 'tenants' | 'sets' | 'remove' | 'removeTenant'>;
+  store: Pick<WeaviateStore, 'tenants' | 'sets' | 'remove' | 'removeTenant' | 'removeOlder'>;
   passages: Pick<PassageRepository, 'tenantsWithPassages' | 'passageSetsOfTenant'>;
   /** Puts a source as it stands in Postgres. */
   put: (source: CreatorRef & { source_id: string }) => Promise<void>;
@@ -36,6 +36,7 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
     }
     if (truth.length === 0 && stored.includes(tenant)) await store.removeTenant(tenant);
   }
+  await store.removeOlder();
   return report;
 }
 

@@ -1,8 +1,19 @@
+import type { WordStats } from '@sidestage/store';
 import type { Shard } from './shard.js';
 
 /** BM25 with the usual constants (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009). */
 const k1 = 1.2;
 const b = 0.75;
+
+/** How much a word tells that `holders` of so many passages hold. */
+function weightOf(passages: number, holders: number): number {
+  return Math.log(1 + (passages - holders + 0.5) / (holders + 0.5));
+}
+
+/** `length`: of the passage, in mean lengths. */
+function termScore(weight: number, count: number, length: number): number {
+  return (weight * count * (k1 + 1)) / (count + k1 * (1 - b + b * length));
+}
 
 /** BM25 over all shards, divided by what a passage full of the question's words would have: 0 to 1. One array a shard. */
 export function textScores(shards: readonly Shard[], lexemes: readonly string[]): Float32Array[] {
@@ -14,7 +25,7 @@ export function textScores(shards: readonly Shard[], lexemes: readonly string[])
   let most = 0;
   for (const lexeme of new Set(lexemes)) {
     const holders = shards.reduce((sum, shard) => sum + (shard.postings.get(lexeme)?.length ?? 0) / 2, 0);
-    const weight = Math.log(1 + (passages - holders + 0.5) / (holders + 0.5));
+    const weight = weightOf(passages, holders);
     most += weight * (k1 + 1);
     if (holders > 0) addLexeme(shards, scores, lexeme, weight, meanLength);
   }
@@ -35,9 +46,28 @@ function addLexeme(
     if (!list || !own) continue;
     for (let entry = 0; entry < list.length; entry += 2) {
       const passage = list[entry] ?? 0;
-      const count = list[entry + 1] ?? 0;
       const length = (shard.lengths[passage] ?? 0) / meanLength;
-      own[passage] = (own[passage] ?? 0) + (weight * count * (k1 + 1)) / (count + k1 * (1 - b + b * length));
+      own[passage] = (own[passage] ?? 0) + termScore(weight, list[entry + 1] ?? 0, length);
     }
   }
+}
+
+/** The same of one passage, whose words with their counts are given. Without `stats` every word of the question weighs the same. */
+export function textScore(
+  words: ReadonlyMap<string, number>,
+  lexemes: readonly string[],
+  stats: WordStats | null,
+): number {
+  let length = 0;
+  for (const count of words.values()) length += count;
+  const relative = stats && stats.words > 0 ? (length * stats.passages) / stats.words : 1;
+  let score = 0;
+  let most = 0;
+  for (const lexeme of new Set(lexemes)) {
+    const weight = stats ? weightOf(stats.passages, stats.holders.get(lexeme) ?? 0) : 1;
+    most += weight * (k1 + 1);
+    const count = words.get(lexeme);
+    if (count !== undefined) score += termScore(weight, count, relative);
+  }
+  return most === 0 ? 0 : score / most;
 }

@@ -1,20 +1,24 @@
 import { type Breaker, BreakerOpenError } from '@sidestage/runtime';
-import type { CreatorRef, PassageSet } from '@sidestage/store';
+import type { CreatorRef, PassageSet, WordStats } from '@sidestage/store';
 import type { WeaviateClient, WhereFilter } from 'weaviate-ts-client';
 import { analyseQuery } from '../query/query-analysis.js';
+import { packQuery } from './packed-vectors.js';
 import type { IndexQuery, PassageIndex } from './passage-index.js';
+import { packedCosines } from './passage-pack.js';
 import { type Candidate, rank } from './ranking.js';
+import { textScore } from './text-scores.js';
 import { connectWeaviate, isNotThere, within } from './weaviate-connection.js';
-import { classNameOf, type FoundObject, foundObject, rowsOf } from './weaviate-schema.js';
+import { classNameOf, type FoundObject, foundObject, olderClassNames, rowsOf } from './weaviate-schema.js';
 import { equal, makeWeaviateStore, type WeaviateStore } from './weaviate-store.js';
+import { makeWordStats } from './word-stats.js';
 
 export interface WeaviateIndexOptions {
   url: string;
   /** '<name>@<version>' of the embedding model. */
   model: string;
   breaker: Breaker;
-  /** Vectors of passages themselves, from Postgres: Weaviate holds them with their surroundings. */
-  wholeVectors: (creator: CreatorRef, passageIds: string[]) => Promise<Map<string, Float32Array>>;
+  /** In how many passages each word stands, from Postgres: Weaviate counts over all creators of a tenant. */
+  wordStats: (creator: CreatorRef) => Promise<WordStats>;
   /** What Postgres holds of a creator: Weaviate answers only when it holds the same. */
   passageSets: (creator: CreatorRef) => Promise<PassageSet[]>;
   /** Longest time a search may take, in milliseconds. Default 800. */
@@ -38,10 +42,10 @@ export class IndexBehindError extends Error {
 const wholeForMs = 30_000;
 /** Before it writes: ingestion does not wait long for a server that is away, the reconciler puts there what is missing. */
 const reachMs = 2_000;
-/** Objects asked for of each kind, at least; a passage has some three small windows. */
-const least = { context: 80, small: 200, text: 80 } as const;
-/** BM25 that a passage full of one rare word has, about: what makes a score a share of the question's words, as in the embedded index. */
-const fullWordScore = 4;
+/** Passages that are fetched to be ranked, at least. */
+const candidates = { all: 100, watched: 30 } as const;
+/** Of the vector beside the words when candidates are found; the ranking itself weighs them anew. */
+const vectorShare = 0.75;
 
 /**
  * Vectors and words searched by Weaviate, then ranked as the embedded index ranks. Rejects late answers, while its breaker is open, and where it
@@ -50,7 +54,8 @@ const fullWordScore = 4;
 export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex {
   const client = connectWeaviate(options.url);
   const className = classNameOf(options.model);
-  const store = makeWeaviateStore(client, className);
+  const store = makeWeaviateStore(client, className, olderClassNames(options.model));
+  const statsOf = makeWordStats(options.wordStats);
   const deadlineMs = options.deadlineMs ?? 800;
 
   const whole = new Map<string, { knowledgeVersion: number; until: number }>();
@@ -62,7 +67,7 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
   }
 
   /** Null when the server lacks something of the creator. A server that says so is well: its breaker stays closed. */
-  async function collectWhole(query: IndexQuery, wanted: PassageSet[] | null): Promise<Candidate[] | null> {
+  async function collectWhole(query: IndexQuery, wanted: PassageSet[] | null): Promise<FoundObject[] | null> {
     if (wanted && !(await holdsAll(query, wanted))) return null;
     try {
       return await collect(client, className, query);
@@ -72,7 +77,7 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
     }
   }
 
-  async function candidatesOf(query: IndexQuery): Promise<Candidate[]> {
+  async function objectsFor(query: IndexQuery): Promise<FoundObject[]> {
     const known = whole.get(keyOf(query));
     const isKnown = known?.knowledgeVersion === query.knowledge_version && known.until > Date.now();
     const wanted = isKnown ? null : await options.passageSets(query);
@@ -95,18 +100,9 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
     store,
     async search(query) {
       const analysis = analyseQuery(query.question, query.lexemes, query.watching);
-      const ranked = rank(await candidatesOf(query), analysis, query.limit);
-      const { vector } = query;
-      if (vector === null) return { hits: ranked, missing: 0 };
-      const wholes = await options.wholeVectors(
-        query,
-        ranked.map(({ passage_id }) => passage_id),
-      );
-      const hits = ranked.map((hit) => {
-        const whole = wholes.get(hit.passage_id);
-        return { ...hit, similarity: whole ? dot(whole, vector) : null };
-      });
-      return { hits, missing: 0 };
+      const counting = statsOf(query, query.knowledge_version);
+      const objects = await objectsFor(query);
+      return { hits: rank(candidatesOf(objects, query, await counting), analysis, query.limit), missing: 0 };
     },
     async put(source) {
       whole.delete(keyOf(source));
@@ -126,83 +122,57 @@ export function makeWeaviateIndex(options: WeaviateIndexOptions): WeaviateIndex 
   };
 }
 
-async function collect(client: WeaviateClient, className: string, query: IndexQuery): Promise<Candidate[]> {
-  const ask = (kind: 'context' | 'small', limit: number, sourceId?: string) => {
-    const where: WhereFilter = {
-      operator: 'And',
-      operands: [
-        equal('creator_id', query.creator_id),
-        equal('kind', kind),
-        ...(sourceId === undefined ? [] : [equal('source_id', sourceId)]),
-      ],
-    };
-    return client.graphql.get().withClassName(className).withTenant(query.tenant_id).withWhere(where).withLimit(limit);
+async function collect(client: WeaviateClient, className: string, query: IndexQuery): Promise<FoundObject[]> {
+  const ask = async (limit: number, sourceId?: string): Promise<FoundObject[]> => {
+    const ofCreator = equal('creator_id', query.creator_id);
+    const where: WhereFilter =
+      sourceId === undefined ? ofCreator : { operator: 'And', operands: [ofCreator, equal('source_id', sourceId)] };
+    const request = client.graphql
+      .get()
+      .withClassName(className)
+      .withTenant(query.tenant_id)
+      .withWhere(where)
+      .withLimit(limit)
+      .withFields('source_id lexemes pack _additional { id }');
+    const words = query.lexemes.join(' ');
+    const properties = ['lexemes'];
+    const vector = query.vector && [...query.vector];
+    if (vector === null && words === '') return [];
+    if (vector === null) request.withBm25({ query: words, properties });
+    else if (words === '') request.withNearVector({ vector });
+    else request.withHybrid({ query: words, vector, alpha: vectorShare, properties });
+    return rowsOf(await request.do(), className, foundObject);
   };
-  const near = async (kind: 'context' | 'small', limit: number, sourceId?: string): Promise<FoundObject[]> => {
-    if (query.vector === null) return [];
-    const request = ask(kind, limit, sourceId).withNearVector({ vector: [...query.vector] });
-    return rowsOf(
-      await request.withFields('passage_id source_id _additional { distance }').do(),
-      className,
-      foundObject,
-    );
-  };
-  const text = async (): Promise<FoundObject[]> => {
-    if (query.lexemes.length === 0) return [];
-    const request = ask('context', Math.max(least.text, query.limit * 4)).withBm25({
-      query: query.lexemes.join(' '),
-      properties: ['lexemes'],
-    });
-    return rowsOf(await request.withFields('passage_id source_id _additional { score }').do(), className, foundObject);
-  };
-  const watched = async (kind: 'context' | 'small') =>
-    query.watching === undefined ? [] : near(kind, least[kind], query.watching);
-  const [contexts, smalls, texts, watchedContexts, watchedSmalls] = await Promise.all([
-    near('context', Math.max(least.context, query.limit * 4)),
-    near('small', Math.max(least.small, query.limit * 10)),
-    text(),
-    watched('context'),
-    watched('small'),
+  const [best, watched] = await Promise.all([
+    ask(Math.max(candidates.all, query.limit * 4)),
+    query.watching === undefined ? [] : ask(candidates.watched, query.watching),
   ]);
-  return join({ contexts, smalls, texts, watched: { contexts: watchedContexts, smalls: watchedSmalls } }, query);
+  return [...new Map([...best, ...watched].map((object) => [object._additional.id, object])).values()];
 }
 
-interface FoundLists {
-  contexts: FoundObject[];
-  smalls: FoundObject[];
-  texts: FoundObject[];
-  /** Of the source the fan is watching, however far from the best. */
-  watched: { contexts: FoundObject[]; smalls: FoundObject[] };
+/** What the ranking looks at, from what came with each passage: the same figures as in the embedded index. */
+function candidatesOf(objects: readonly FoundObject[], query: IndexQuery, stats: WordStats | null): Candidate[] {
+  const cosines =
+    query.vector &&
+    packedCosines(
+      objects.map(({ pack }) => pack),
+      packQuery(query.vector),
+    );
+  return objects.map(({ source_id, lexemes, _additional: { id } }, at) => {
+    const near = cosines?.[at] ?? null;
+    return {
+      passage_id: id,
+      source_id,
+      similarity: near?.whole ?? null,
+      context: near?.context ?? null,
+      small: near?.small ?? null,
+      text: textScore(countWords(lexemes ?? ''), query.lexemes, stats),
+    };
+  });
 }
 
-/** A passage that one list does not hold is at most as near as that list's last. */
-function join({ contexts, smalls, texts, watched }: FoundLists, query: IndexQuery): Candidate[] {
-  const hasVectors = query.vector !== null;
-  const nearness = ({ _additional }: FoundObject) => -(_additional.distance ?? 0);
-  const floor = (list: FoundObject[]) => {
-    const last = list.at(-1);
-    return hasVectors ? (last ? nearness(last) : 0) : null;
-  };
-  const floors = { context: floor(contexts), small: floor(smalls) };
-  const candidates = new Map<string, Candidate>();
-  const candidateOf = ({ passage_id, source_id }: FoundObject): Candidate => {
-    const known = candidates.get(passage_id);
-    if (known) return known;
-    const made = { passage_id, source_id, similarity: null, ...floors, text: 0 };
-    candidates.set(passage_id, made);
-    return made;
-  };
-  for (const object of [...contexts, ...watched.contexts]) candidateOf(object).context = nearness(object);
-  for (const object of [...smalls, ...watched.smalls]) {
-    const candidate = candidateOf(object);
-    candidate.small = Math.max(candidate.small ?? -1, nearness(object));
-  }
-  for (const object of texts) {
-    candidateOf(object).text = Math.min(1, (object._additional.score ?? 0) / (query.lexemes.length * fullWordScore));
-  }
-  return [...candidates.values()];
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+function countWords(text: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of text.split(' ')) if (word !== '') counts.set(word, (counts.get(word) ?? 0) + 1);
+  return counts;
 }

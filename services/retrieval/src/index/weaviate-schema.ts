@@ -1,13 +1,25 @@
 import { z } from 'zod';
 
+/** Counts up when what is kept of a passage changes: a class of another layout is neither read nor written. */
+const layout = 2;
+
 /** The class of an embedding model: vectors of two models never mix. */
 export function classNameOf(model: string): string {
-  return `Passages_${model.replace(/[^A-Za-z0-9]/g, '_')}`;
+  return `Passages${layout}_${plain(model)}`;
+}
+
+/** Classes of earlier layouts for this model, which nothing reads any more. */
+export function olderClassNames(model: string): string[] {
+  return [`Passages_${plain(model)}`];
+}
+
+function plain(model: string): string {
+  return model.replace(/[^A-Za-z0-9]/g, '_');
 }
 
 /**
- * Multi-tenant, with our own vectors. Distance `dot`: a context vector is a mean and not of length 1. `lexemes` are PostgreSQL's stems, so
- * that words match here as they do there.
+ * Multi-tenant, one object a passage. Its vector (a mean of all that is known of the passage) and its words find candidates; `pack` holds the
+ * vectors the ranking is made of. `lexemes` are PostgreSQL's stems, so that words match here as they do there.
  */
 export function classDefinition(name: string): object {
   const field = (property: string) => ({
@@ -22,10 +34,11 @@ export function classDefinition(name: string): object {
     multiTenancyConfig: { enabled: true },
     vectorizer: 'none',
     vectorIndexType: 'hnsw',
-    vectorIndexConfig: { distance: 'dot' },
+    vectorIndexConfig: { distance: 'cosine' },
     invertedIndexConfig: { bm25: { k1: 1.2, b: 0.75 }, stopwords: { preset: 'none' } },
     properties: [
-      ...['creator_id', 'source_id', 'set_id', 'passage_id', 'kind'].map(field),
+      ...['creator_id', 'source_id', 'set_id'].map(field),
+      { ...field('pack'), indexFilterable: false },
       { name: 'first', dataType: ['boolean'], indexFilterable: true },
       {
         name: 'lexemes',
@@ -39,9 +52,10 @@ export function classDefinition(name: string): object {
 }
 
 const found = z.object({
-  passage_id: z.string(),
   source_id: z.string(),
-  _additional: z.object({ distance: z.number().nullish(), score: z.coerce.number().nullish() }),
+  lexemes: z.string().nullish(),
+  pack: z.string(),
+  _additional: z.object({ id: z.string() }),
 });
 export type FoundObject = z.infer<typeof found>;
 

@@ -1,7 +1,8 @@
-import { generateUuid5, type WeaviateClient, type WeaviateObject, type WhereFilter } from 'weaviate-ts-client';
+import type { WeaviateClient, WeaviateObject, WhereFilter } from 'weaviate-ts-client';
 import { z } from 'zod';
 import { contextVectors } from './contexts.js';
 import type { IndexedPassage, IndexedSource } from './passage-index.js';
+import { type PassageVectors, packPassage } from './passage-pack.js';
 import { isNotThere, within } from './weaviate-connection.js';
 import { classDefinition, rowsOf, type StoredSet, setRow } from './weaviate-schema.js';
 
@@ -22,7 +23,7 @@ const importResult = z.array(
 const deleteResult = z.object({ results: z.object({ matches: z.number(), successful: z.number() }) });
 
 /** What is kept in Weaviate, class and tenants made when first needed. */
-export function makeWeaviateStore(client: WeaviateClient, className: string) {
+export function makeWeaviateStore(client: WeaviateClient, className: string, olderClasses: readonly string[] = []) {
   /** Asked each time: the server may have lost its data since, and an import would make a class of its own guess. */
   async function ensureClass(): Promise<void> {
     if (await within(writeDeadlineMs, client.schema.exists(className))) return;
@@ -104,6 +105,14 @@ export function makeWeaviateStore(client: WeaviateClient, className: string) {
       }
     },
 
+    /** Classes of earlier layouts go once this one holds everything. */
+    async removeOlder(): Promise<void> {
+      for (const name of olderClasses) {
+        if (await within(writeDeadlineMs, client.schema.exists(name)))
+          await within(writeDeadlineMs, client.schema.classDeleter().withClassName(name).do());
+      }
+    },
+
     /** Every tenant that has something here. */
     async tenants(): Promise<string[]> {
       await ensureClass();
@@ -127,28 +136,34 @@ export function equal(path: string, valueText: string): WhereFilter {
   return { path: [path], operator: 'Equal', valueText };
 }
 
-/** Ids are made from the passage's: writing a set twice is writing it once. */
+/** Ids are the passages': writing a set twice is writing it once. */
 function objectsOf(className: string, source: IndexedSource): WeaviateObject[] {
   const contexts = contextVectors(source.passages.map(({ whole }) => whole));
-  const shared = { creator_id: source.creator_id, source_id: source.source_id, set_id: source.set_id };
-  const make = (id: string, vector: Float32Array, properties: Record<string, unknown>): WeaviateObject => ({
-    class: className,
-    tenant: source.tenant_id,
-    id,
-    vector: [...vector],
-    properties: { ...shared, ...properties },
+  return source.passages.map((passage, at) => {
+    const vectors = { whole: passage.whole, context: contexts[at] ?? passage.whole, small: passage.small };
+    return {
+      class: className,
+      tenant: source.tenant_id,
+      id: passage.id,
+      vector: [...candidateVector(vectors)],
+      properties: {
+        creator_id: source.creator_id,
+        source_id: source.source_id,
+        set_id: source.set_id,
+        first: at === 0,
+        lexemes: wordsOf(passage),
+        pack: packPassage(vectors),
+      },
+    };
   });
-  return source.passages.flatMap((passage, at) => [
-    make(passage.id, contexts[at] ?? passage.whole, {
-      passage_id: passage.id,
-      kind: 'context',
-      first: at === 0,
-      lexemes: wordsOf(passage),
-    }),
-    ...(passage.small.length > 0 ? passage.small : [passage.whole]).map((vector, window) =>
-      make(generateUuid5(`${passage.id}:${window}`), vector, { passage_id: passage.id, kind: 'small', first: false }),
-    ),
-  ]);
+}
+
+/** The mean of all widths: among the hundred nearest to it are those that rank first (measured: the same five as over all passages). */
+function candidateVector({ whole, context, small }: PassageVectors): Float32Array {
+  return whole.map((value, column) => {
+    const fine = small.reduce((sum, vector) => sum + (vector[column] ?? 0), 0) / (small.length || 1);
+    return value + (context[column] ?? 0) + (small.length > 0 ? fine : value);
+  });
 }
 
 function wordsOf({ lexemes }: IndexedPassage): string {
