@@ -22,7 +22,9 @@ import { makeToyEmbeddings, type ToyEmbeddings } from '../testing/toy-embeddings
 import { makeEmbeddedIndex } from './embedded-index.js';
 import type { PassageIndex } from './passage-index.js';
 import { reconcile } from './reconcile.js';
+import { connectWeaviate } from './weaviate-connection.js';
 import { makeWeaviateIndex, type WeaviateIndex } from './weaviate-index.js';
+import { olderClassNames } from './weaviate-schema.js';
 
 const logger = makeLogger({ service: 'test', level: 'FATAL' });
 const metrics = makeMetrics('test');
@@ -263,6 +265,43 @@ withWeaviate('beside a Weaviate that fails', () => {
       weaviateServer?.resume();
       await weaviate.close();
     }
+  });
+
+  test('both indexes give the same passages in the same order, by the same figures', async () => {
+    const weaviate = openWeaviate();
+    const both = makeRoad([weaviate, openEmbedded()]);
+    const creator = await addCreator(database);
+    // Another creator of the tenant, whose words must not count.
+    await both.ingest(
+      await addSource(database, await addCreator(database, creator.tenant_id), about('sourdough bread', 90)),
+    );
+    for (const subject of ['sourdough bread', 'electric guitars', 'sourdough starters and guitars', 'bread and rivers'])
+      await both.ingest(await addSource(database, creator, about(subject, 30).replaceAll('nothing', subject)));
+    for (const query of ['sourdough bread', 'who plays guitars near rivers?', '"remark 7 concerns"', 'starters']) {
+      const answers = [];
+      for (const index of [weaviate, openEmbedded()])
+        answers.push(await makeRoad([index]).search({ ...creator, query, limit: 8 }));
+      const [there, here] = answers;
+      expect([there?.index, here?.index]).toEqual(['weaviate', 'embedded']);
+      expect(there?.passages.map(({ passage_id }) => passage_id)).toEqual(
+        here?.passages.map(({ passage_id }) => passage_id),
+      );
+      for (const [at, { score }] of (here?.passages ?? []).entries())
+        expect(there?.passages[at]?.score).toBeCloseTo(score, 3);
+    }
+    await weaviate.close();
+  });
+
+  test('a class of an earlier layout is gone once the new one holds everything', async () => {
+    const weaviate = openWeaviate();
+    const client = connectWeaviate(weaviateServer?.url ?? '');
+    const [older] = olderClassNames(model);
+    await client.schema.classCreator().withClass({ class: older, vectorizer: 'none' }).do();
+    const put = (source: Parameters<typeof putSource>[1]) =>
+      putSource({ ...makeRoad([]).parts, indexes: [weaviate] }, source);
+    await reconcile({ store: weaviate.store, passages: makePassageRepository(connections.engine), put });
+    expect(await client.schema.exists(older ?? '')).toBe(false);
+    await weaviate.close();
   });
 
   test('what it missed is put there, and what is gone is removed', async () => {

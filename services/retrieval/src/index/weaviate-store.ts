@@ -167,5 +167,5 @@ function candidateVector({ whole, context, small }: PassageVectors): Float32Arra
 }
 
 function wordsOf({ lexemes }: IndexedPassage): string {
-  return lexemes.flatMap(({ lexeme, count }) => Array<string>(Math.min(count, 20)).fill(lexeme)).join(' ');
+  return lexemes.flatMap(({ lexeme, count }) => Array<string>(count).fill(lexeme)).join(' ');
 }
