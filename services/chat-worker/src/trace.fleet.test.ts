@@ -54,7 +54,7 @@ describe('what a request is known by', () => {
     const traceparent = `00-${traceId}-00f067aa0ba902b7-01`;
     const answer = await call(
       '/chat',
-      { creator_id: id, message: 'Who are you?' },
+      { creator_id: id, message: 'How long does bread rest?' },
       { traceparent, 'x-request-id': requestId },
     );
     expect(answer.status).toBe(200);
