@@ -23,7 +23,14 @@ import { runRetrieval } from '../run.js';
 import { type CachedEmbeddings, makeCachedEmbeddings } from '../testing/cached-embeddings.js';
 import { measureHits } from '../testing/hit-rates.js';
 import { isIngested, type StoredShow, storeShow } from '../testing/show-library.js';
-import { findShared, readQuestions, readShow, type Show, type ShowQuestion } from '../testing/shows.js';
+import {
+  findShared,
+  readOwnQuestions,
+  readQuestions,
+  readShow,
+  type Show,
+  type ShowQuestion,
+} from '../testing/shows.js';
 import { measureNearness } from './_nearness.js';
 import { print, printHits, printNearness, quantile, type Report, writeReport } from './_report.js';
 import { makeHttpSearch, makePlainSearch, type Search } from './_searches.js';
@@ -36,6 +43,8 @@ import { makeHttpSearch, makePlainSearch, type Search } from './_searches.js';
 const token = 'bench-retrieval-token';
 const showNames = ['brainscience', 'practicalai', 'shipit'];
 const readyWithinMs = 1_800_000;
+/** Of our own questions that have an answer. */
+const kinds = ['paraphrase', 'name', 'vague', 'typo', 'long'];
 
 interface Bench {
   database: TestDatabase;
@@ -43,6 +52,8 @@ interface Bench {
   embeddings: CachedEmbeddings;
   shows: Show[];
   questions: ShowQuestion[];
+  /** Of a kind each. */
+  own: ShowQuestion[];
   library: Map<string, StoredShow>;
   report: Report;
 }
@@ -60,6 +71,7 @@ async function runBench(shared: string, cold: boolean, lifecycle: Lifecycle): Pr
     embeddings: openEmbeddings(cold),
     shows: showNames.map((name) => readShow(shared, name)),
     questions: readQuestions(shared),
+    own: readOwnQuestions(),
     library: new Map(),
     report: { at: new Date().toISOString(), ingestion: [], hits: [], nearness: [], misses: [], queries: [] },
   };
@@ -100,7 +112,7 @@ async function ingestShow(bench: Bench, show: Show): Promise<void> {
   );
 }
 
-async function measure({ shows, questions, report }: Bench, index: string, search: Search): Promise<void> {
+async function measure({ shows, questions, own, report }: Bench, index: string, search: Search): Promise<void> {
   const times: number[] = [];
   const timed: Search = async (question) => {
     const startedAt = performance.now();
@@ -119,6 +131,8 @@ async function measure({ shows, questions, report }: Bench, index: string, searc
     ...shows.map(({ name }): [string, ShowQuestion[]] => [name, english.filter(({ show }) => show === name)]),
     ['all shows', english],
     ['all shows, other languages', answerable.filter(({ language }) => language !== 'en')],
+    ...kinds.map((kind): [string, ShowQuestion[]] => [`our own: ${kind}`, own.filter((each) => each.kind === kind)]),
+    ['our own, all', own.filter(({ expected }) => expected.length > 0)],
   ];
   for (const [questionsOf, group] of groups) {
     report.hits.push({ index, questionsOf, ...(await measureHits(shows, group, timed)) });

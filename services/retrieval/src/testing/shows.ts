@@ -16,6 +16,8 @@ export interface ShowQuestion {
   /** Second of the mark before the passage; null where the file has none. */
   markSeconds: number | null;
   language: string;
+  /** How it asks; of our own questions only. */
+  kind?: string;
 }
 
 /** Where the material is: `SIDESTAGE_SHARED`, or beside the project. Null where it is not there. */
@@ -30,21 +32,50 @@ export function readShow(shared: string, name: string): Show {
   return { name, episodes: files.sort().map((file) => ({ file, content: readFileSync(join(folder, file), 'utf8') })) };
 }
 
+/** The questions that came with the material. */
 export function readQuestions(shared: string): ShowQuestion[] {
-  const lines = readFileSync(join(shared, 'data', 'questions.tsv'), 'utf8')
-    .trim()
-    .split('\n')
-    .slice(1);
-  return lines.map((line) => {
-    const [question = '', show = '', expected = '', time = '-', , language = 'en'] = line.split('\t');
-    return {
-      question,
-      show,
-      expected: expected === 'none' ? [] : expected.split(',').map((file) => file.trim()),
-      markSeconds: time === '-' ? null : toSeconds(time),
-      language: language.trim(),
-    };
-  });
+  return readRows(join(shared, 'data', 'questions.tsv')).map(([question, show, expected, time, , language]) =>
+    toQuestion({ question, show, expected, time, language }),
+  );
+}
+
+/** Our own on the same shows, each of a kind. */
+export function readOwnQuestions(): ShowQuestion[] {
+  return readRows(new URL('../../bench/questions.tsv', import.meta.url)).map(
+    ([question, show, expected, time, language, kind = '']) => ({
+      ...toQuestion({ question, show, expected, time, language }),
+      kind: kind.trim(),
+    }),
+  );
+}
+
+function readRows(file: string | URL): string[][] {
+  const lines = readFileSync(file, 'utf8').trim().split('\n').slice(1);
+  return lines.map((line) => line.split('\t'));
+}
+
+interface QuestionCells {
+  question: string | undefined;
+  show: string | undefined;
+  expected: string | undefined;
+  time: string | undefined;
+  language: string | undefined;
+}
+
+function toQuestion({
+  question = '',
+  show = '',
+  expected = '',
+  time = '-',
+  language = 'en',
+}: QuestionCells): ShowQuestion {
+  return {
+    question,
+    show,
+    expected: expected === 'none' ? [] : expected.split(',').map((file) => file.trim()),
+    markSeconds: time === '-' ? null : toSeconds(time),
+    language: language.trim(),
+  };
 }
 
 /** The second of the mark after `markSeconds` in an episode; infinity after the last. */
