@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { creatorSchema, pageOf, type SourceView, sourceSchema } from '@sidestage/contracts';
+import { creatorSchema, pageOf, type SourceView, sourceKinds, sourceSchema } from '@sidestage/contracts';
 import { printable } from './columns.js';
 import type { Command, CommandContext } from './command.js';
 import { type Gateway, RefusedError } from './gateway.js';
@@ -12,7 +12,6 @@ import { type ExitCode, exitCodes, usageError } from './surroundings.js';
 /** Files on their way at once. */
 const uploadsAtOnce = 4;
 const pollMs = 1_500;
-const kinds = ['video', 'podcast', 'article', 'file'] as const;
 
 interface Ingested extends Weighed {
   file: SourceFile;
@@ -61,9 +60,9 @@ async function readLine({ words, flags, folder: here }: CommandContext) {
   const baseUrl = typeof flags['base-url'] === 'string' ? flags['base-url'] : null;
   if (baseUrl !== null && !/^https?:\/\/[^/]/.test(baseUrl))
     throw usageError(`--base-url must be an http or https address, not "${baseUrl}".`);
-  const kind = kinds.find((each) => each === flags.kind);
+  const kind = sourceKinds.find((each) => each === flags.kind);
   if (flags.kind !== undefined && kind === undefined)
-    throw usageError(`--kind must be one of ${kinds.join(', ')}, not "${flags.kind}".`);
+    throw usageError(`--kind must be one of ${sourceKinds.join(', ')}, not "${flags.kind}".`);
   return { creatorName, folder, baseUrl, kind };
 }
 
@@ -94,10 +93,8 @@ async function upload(gateway: Gateway, path: string, { all, known, kind, report
   const waiting = [...all];
   const send = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const there =
-        next.file.url === null
-          ? known.find(({ title }) => title === next?.file.title)
-          : known.find(({ url }) => url === next?.file.url);
+      const { title, url } = next.file;
+      const there = known.find((source) => source.title === title && (url === null || source.url === url));
       try {
         await sendOne(gateway, path, next, { there, kind });
       } catch (error) {
@@ -184,7 +181,7 @@ changed. A file named "Title [id].vtt" as yt-dlp saves it leads to that YouTube 
   options: { 'base-url': { type: 'string' }, kind: { type: 'string' }, 'no-wait': { type: 'boolean' } },
   optionHelp: {
     '--base-url URL': 'where the sources are on the web: URL/<path of the file without its ending>',
-    '--kind KIND': `${kinds.join(', ')}; default by the file's ending`,
+    '--kind KIND': `${sourceKinds.join(', ')}; default by the file's ending`,
     '--no-wait': 'ends when all is uploaded; the service goes on',
   },
   run,

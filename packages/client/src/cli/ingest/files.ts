@@ -41,7 +41,11 @@ export async function findFiles(folder: string, baseUrl: string | null): Promise
     else found.files.push({ path, file, bytes: size, format, ...nameOf(path, format, baseUrl) });
   }
   found.files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return found;
+  const titles = found.files.map(({ title }) => title);
+  const isTaken = (title: string) => titles.indexOf(title) !== titles.lastIndexOf(title);
+  // Run again, a file finds its source by its title: of two that share one, each is called by its path.
+  const files = found.files.map((each) => (isTaken(each.title) ? { ...each, title: each.path.slice(-300) } : each));
+  return { ...found, files };
 }
 
 function nameOf(path: string, format: SourceView['format'], baseUrl: string | null): Pick<SourceFile, 'title' | 'url'> {
